@@ -186,6 +186,7 @@ function shape(values: Values, derived: Derived) {
       leaseCheckMs: values.LEASE_CHECK_MS,
       retentionIntervalMs: values.RETENTION_INTERVAL_MS,
     },
+    outbox: { relay: values.OUTBOX_RELAY, pollMs: values.OUTBOX_POLL_MS },
     http: {
       host: values.HTTP_HOST,
       port: values.HTTP_PORT,

@@ -237,6 +237,15 @@ const delivery = {
   LEASE_CHECK_MS: withDefault(milliseconds(100), '1000', 'Interval of the check for claims whose lease has expired.'),
 }
 
+const outbox = {
+  OUTBOX_RELAY: withDefault(
+    yesOrNo,
+    'true',
+    'Whether this process publishes events that the platform wrote to `worker.outbox` in its own transactions; all processes that do share them.',
+  ),
+  OUTBOX_POLL_MS: withDefault(milliseconds(10, 10_000), '500', 'How often the relay looks for events in the outbox.'),
+}
+
 const process = {
   WORKER_PROCESSES: withDefault(
     processCount,
@@ -267,10 +276,11 @@ export const sections: readonly { readonly title: string; readonly variables: Re
   { title: 'Accepting events', variables: accepting },
   { title: 'Mail', variables: mail },
   { title: 'Webhooks, leaderboards and waiting', variables: delivery },
+  { title: 'Publishing in transactions', variables: outbox },
   { title: 'Process', variables: process },
 ]
 
-export const variables = { ...kafka, ...database, ...accepting, ...mail, ...delivery, ...process }
+export const variables = { ...kafka, ...database, ...accepting, ...mail, ...delivery, ...outbox, ...process }
 
 export type VariableName = keyof typeof variables
 

@@ -79,6 +79,9 @@ export const leftOut: Readonly<Record<string, readonly string[]>> = {
   'test/contract/postgres/leaderboard-rule.test.ts': ['test/contract/postgres/leaderboard-windows.test.ts'],
   'test/contract/postgres/leaderboard-race.test.ts': ['test/contract/postgres/leaderboard.test.ts'],
 
+  // The outbox among a million rows.
+  'test/contract/postgres/outbox-cost.test.ts': ['test/contract/postgres/outbox-session.test.ts'],
+
   // A second look at what the demo proves, and figures.
   'test/e2e/demo-live.test.ts': ['test/e2e/demo.test.ts'],
   'test/contract/mail/mail-path-speed.test.ts': ['test/contract/mail/smtp-pool.test.ts'],

@@ -17,6 +17,7 @@ import { events } from '../events/catalogue/events.ts'
 import { startHealthServer, type HealthServer } from '../infra/http/health-server.ts'
 import { createSuppressionEndpoint } from '../infra/http/suppression-endpoint.ts'
 import { createDeadLetterSink } from '../infra/kafka/producer/kafka-dead-letter-sink.ts'
+import { createOutboxSender } from '../infra/kafka/producer/kafka-outbox-sender.ts'
 import { createKafkaAdmin } from '../infra/kafka/admin/kafka-admin.ts'
 import { createAcceptStore } from '../infra/postgres/ingest/postgres-accept-store.ts'
 import { createIntentStore } from '../infra/postgres/intents/postgres-intent-store.ts'
@@ -30,6 +31,8 @@ import type { Log } from '../infra/telemetry/log.ts'
 import { countFacts } from '../infra/telemetry/metrics-observer.ts'
 import { createMetrics } from '../infra/telemetry/metrics.ts'
 import type { OwnTables } from '../model/projection.ts'
+import { createOutboxRelay } from '../outbox/outbox-relay.ts'
+import { openOutboxSession } from '../outbox/postgres-outbox-session.ts'
 import { openPools } from './compose/pools.ts'
 import { composeReports } from './compose/reports.ts'
 import { systemClock } from '../std/clock.ts'
@@ -46,6 +49,8 @@ const PROBE_MS = 1_000
 const PROBE_DEADLINE_MS = 5_000
 /** Interval of the watchdog; milliseconds. */
 const LOOK_MS = 1_000
+/** Statements of one look at the outbox that may wait for the database one after the other. */
+const OUTBOX_STATEMENTS = 4
 /** How often an idle process may collect garbage; milliseconds. */
 const COLLECT_MS = 10_000
 
@@ -110,6 +115,10 @@ export function createApp(
   }
   const admin = createKafkaAdmin(kafka)
   const deadLetters = createDeadLetterSink(kafka)
+  const outboxSender = createOutboxSender(kafka)
+  const outbox = config.outbox.relay
+    ? createOutboxRelay({ openSession: () => openOutboxSession(pools.outbox), sender: outboxSender, clock, observe })
+    : null
   const composed = composeChannels(config, sql, leaderboard, clock, observe)
 
   const breakerRecord = new BreakerRecord(intentStore)
@@ -157,6 +166,7 @@ export function createApp(
     channels: composed.channels,
     groups,
     admin,
+    outbox,
     database,
     statements,
     metrics,
@@ -200,6 +210,10 @@ export function createApp(
     if (signal.aborted) return
     database.onAnswered()
     await deadLetters.connect()
+    if (outbox !== null) {
+      await outboxSender.connect()
+      tasks.schedule('outbox relay', config.outbox.pollMs, OUTBOX_STATEMENTS * pools.outbox.longestStatementMs, () => outbox.turn())
+    }
     // A stop may have stopped the groups meanwhile: nothing may start after that.
     if (signal.aborted) return
     for (const { workers } of groups) workers.start()
@@ -246,11 +260,14 @@ export function createApp(
     stopping.abort()
     reports.stop()
     // Accepting and executing stop concurrently: intents accepted last are left to other processes.
-    await Promise.all(groups.flatMap(({ id, worker, workers }) => [worker.stop(), track(workersOf(id), workers.stop())]))
+    await Promise.all([
+      ...groups.flatMap(({ id, worker, workers }) => [worker.stop(), track(workersOf(id), workers.stop())]),
+      track('outbox events being published', Promise.resolve(outbox?.stop())),
+    ])
     await track('maintenance tasks waiting for the database', tasks.stopped())
     await Promise.allSettled([
       track('connections to the relay and the endpoints', composed.close()),
-      track('connections to Kafka', Promise.allSettled([deadLetters.disconnect(), admin.disconnect()])),
+      track('connections to Kafka', Promise.allSettled([deadLetters.disconnect(), outboxSender.disconnect(), admin.disconnect()])),
     ])
     await track('connections to the database', Promise.allSettled(Object.values(pools).map((each) => each.end())))
     await track('the HTTP server', Promise.resolve(server?.close()))
@@ -264,6 +281,7 @@ export function createApp(
       source.quiet(on)
       workers.quiet(on)
     }
+    outbox?.quiet(on)
     log.info(on ? 'quiet: no new work is taken, partitions are kept, in-flight work continues' : 'quiet mode ended')
   }
 

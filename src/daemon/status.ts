@@ -3,6 +3,8 @@ import type { Group } from './compose/groups.ts'
 import { timeAgo, type Outage, type Dependencies, type EndpointOutage } from './dependencies.ts'
 import type { Health } from './health.ts'
 import type { HealthCheck, HealthReport } from '../infra/http/health-server.ts'
+import type { OutboxStatus } from '../outbox/outbox-relay.ts'
+import type { OutboxCounts } from '../outbox/postgres-outbox-counts.ts'
 import { groupVerdict, partitionVerdict, type LagVerdict } from '../infra/telemetry/lag-verdict.ts'
 import type { LagMonitor } from '../infra/telemetry/lag.ts'
 import type { SlowStatement, SlowStatements } from './slow-statements.ts'
@@ -25,8 +27,22 @@ export interface Status {
     /** The relay, and the only destination of every other channel that has one: an {@link Outage}, or null. */
     readonly [sole: string]: unknown
   }
+  readonly outbox: OutboxReport
   /** Statements in flight for more than a second, oldest first. */
   readonly slowStatements: readonly SlowStatement[]
+}
+
+/** Events that the platform published in its transactions. */
+interface OutboxReport {
+  /** Whether this process publishes them; `shards` are those of which it does. */
+  readonly relay: 'on' | 'off'
+  readonly shards: readonly number[]
+  /** In all processes; null when it is off or has no connection of its own. */
+  readonly relays: number | null
+  /** Why a shard of this process waits, and since when. */
+  readonly waiting: { readonly reason: string; readonly since: string } | null
+  /** Rows of all shards, counted up to {@link MOST_OUTBOX_ROWS}; null when the database did not answer. */
+  readonly rows: OutboxCounts | null
 }
 
 interface GroupReport {
@@ -55,6 +71,7 @@ interface GroupReport {
 const MEMBERS_MS = 2_000
 /** Endpoints listed at most. */
 const MOST_ENDPOINTS = 100
+const MOST_OUTBOX_ROWS = 100_000
 
 export function createStatus(of: {
   readonly groups: readonly Group[]
@@ -67,6 +84,9 @@ export function createStatus(of: {
   readonly brokers: readonly string[]
   /** Scheme, host and port of endpoints, by id. */
   originsOf(endpoints: readonly string[]): Promise<ReadonlyMap<string, string>>
+  /** Null: this process does not publish the outbox. */
+  readonly outbox: { status(): OutboxStatus } | null
+  countOutbox(limit: number): Promise<OutboxCounts>
   readonly clock: Clock
 }): { status(): Promise<Status>; onFact(fact: Fact): void } {
   const paused = new Map<string, Set<string>>()
@@ -140,6 +160,15 @@ export function createStatus(of: {
     })
   }
 
+  async function outbox(): Promise<OutboxReport> {
+    // Shown as unknown here: outages of the database are reported elsewhere.
+    const rows = await of.countOutbox(MOST_OUTBOX_ROWS).catch(() => null)
+    if (of.outbox === null) return { relay: 'off', shards: [], relays: null, waiting: null, rows }
+    const { waiting, ...relay } = of.outbox.status()
+    const since = waiting && { reason: waiting.reason, since: timeAgo(of.clock, waiting.sinceMs) }
+    return { relay: 'on', ...relay, waiting: since, rows }
+  }
+
   /** Kafka is reported as unavailable when neither the members, requested now, nor the lag, measured continuously, are known. */
   function kafka(groups: readonly GroupReport[]): HealthCheck {
     if (of.lag.latest() !== null || groups.some(({ members }) => members !== null)) return { ok: true }
@@ -152,9 +181,10 @@ export function createStatus(of: {
   return {
     onFact,
     async status() {
-      const [slowStatements, away, ...reports] = await Promise.all([
+      const [slowStatements, away, published, ...reports] = await Promise.all([
         of.statements.list(),
         endpoints(),
+        outbox(),
         ...of.groups.map(async (group) => [group.id, await reportOf(group)] as const),
       ])
       const ready = of.health.ready()
@@ -165,7 +195,7 @@ export function createStatus(of: {
         endpoints: away,
         endpointsAway: of.dependencies.endpoints().length,
       }
-      return { live: of.health.live(), ready, dependencies, groups: Object.fromEntries(reports), slowStatements }
+      return { live: of.health.live(), ready, dependencies, groups: Object.fromEntries(reports), outbox: published, slowStatements }
     },
   }
 }

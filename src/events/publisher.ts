@@ -10,12 +10,21 @@ import { eventIdOf } from './identity.ts'
 import { InvalidEvent } from './invalid-event.ts'
 import { versionText } from './upcast.ts'
 import type { EventInput, MethodOf, TypedInput } from './publisher-input.ts'
+import { writeToOutbox, type InTransactionOptions, type OutboxClient, type OutboxEvent } from './transactional-publisher.ts'
 
 /**
  * Publishes domain events, each type by a method of its own: `publishUserSignedUp` for `user.signed_up`. Every promise resolves when all
  * replicas have acknowledged; an {@link InvalidEvent} rejects it before anything is sent.
  */
-export type Publisher = PublishOne & PublishMany
+export type Publisher = PublishOne &
+  PublishMany & {
+    /**
+     * Publishes in the transaction that the caller has begun on `client`: the events are written to the table `worker.outbox`, and the relay
+     * of the worker sends them to Kafka after the commit, at least once under one id, and not at all after a rollback. Its promises resolve
+     * when the rows are written.
+     */
+    inTransaction(client: OutboxClient, options?: InTransactionOptions): PublishOne & PublishMany
+  }
 
 type PublishOne = { readonly [Type in EventType as MethodOf<Type>]: (event: EventInput[Type]) => Promise<Published> }
 
@@ -48,16 +57,29 @@ export interface PublisherOptions {
  */
 export function createPublisher({ transport, topic, producer, clock = systemClock }: PublisherOptions): Publisher {
   if (producer !== undefined && !isCorrelationId(producer)) throw new Error('producer must be 1 to 200 printable ASCII characters')
-  const named: Record<string, string> = producer === undefined ? {} : { [header.producer]: producer }
+  const headers: Record<string, string> = producer === undefined ? {} : { [header.producer]: producer }
+  const toMessage = (event: TypedInput): EncodedMessage => encode(event, { now: clock.now(), topic, headers })
+  return {
+    ...publishTo(toMessage, async (messages) => {
+      for (const [to, some] of Map.groupBy(messages, (message) => message.topic)) await transport.send(to, some)
+    }),
+    inTransaction: (client, options) => publishTo(toMessage, (messages) => writeToOutbox(client, messages, options)),
+  }
+}
+
+function publishTo(
+  toMessage: (event: TypedInput) => EncodedMessage,
+  send: (messages: readonly EncodedMessage[]) => Promise<void>,
+): PublishOne & PublishMany {
   async function publishMany(events: readonly TypedInput[]): Promise<readonly Published[]> {
-    const messages = events.map((event) => encode(event, clock.now(), named))
-    for (const [to, some] of Map.groupBy(messages, (message) => message.topic ?? topic)) await transport.send(to, some)
+    const messages = events.map(toMessage)
+    if (messages.length > 0) await send(messages)
     return messages.map(({ eventId }) => ({ eventId }))
   }
 
   async function publish(event: TypedInput): Promise<Published> {
-    const message = encode(event, clock.now(), named)
-    await transport.send(message.topic ?? topic, [message])
+    const message = toMessage(event)
+    await send([message])
     return { eventId: message.eventId }
   }
 
@@ -71,17 +93,13 @@ export function eventIdOfInput(input: TypedInput): string {
   return eventIdOf(input.type, dataOf(input))
 }
 
-interface EncodedMessage {
-  /** Undefined: the default. */
-  readonly topic: string | undefined
-  readonly key: string
-  readonly value: Buffer
-  readonly headers: Record<string, string>
-  readonly eventId: string
-}
+type EncodedMessage = OutboxEvent
 
-/** @param own headers besides those of the event */
-function encode(input: TypedInput, now: number, own: Readonly<Record<string, string>>): EncodedMessage {
+/** @param by.topic of events that name none. @param by.headers besides those of the event */
+function encode(
+  input: TypedInput,
+  by: { readonly now: number; readonly topic: string; readonly headers: Readonly<Record<string, string>> },
+): EncodedMessage {
   const { type } = input
   // For callers without types: a misspelt type would have no consumer and go unnoticed.
   if (!isEventType(type)) throw new InvalidEvent(String(type), `type must be one of ${eventTypes.join(', ')}`)
@@ -89,13 +107,14 @@ function encode(input: TypedInput, now: number, own: Readonly<Record<string, str
   const fault = dataFault(type, withoutGaps(data))
   if (fault !== null) throw new InvalidEvent(type, fault)
 
-  const timestamp = timestampOf(type, input.timestamp ?? new Date(now))
+  const timestamp = timestampOf(type, input.timestamp ?? new Date(by.now))
   const eventId = lowerCase(input.eventId) ?? eventIdOf(type, data)
   const envelope = { id: eventId, type, account_id: lowerCase(input.accountId), campaign_id: data.campaign_id, data, timestamp }
   const envelopeProblem = envelopeFault(withoutGaps(envelope))
   if (envelopeProblem !== null) throw new InvalidEvent(type, envelopeProblem)
   return {
-    topic: catalogue[type].topic,
+    topic: catalogue[type].topic ?? by.topic,
+    type,
     key: data.campaign_id,
     value: Buffer.from(JSON.stringify(envelope)),
     headers: {
@@ -105,7 +124,7 @@ function encode(input: TypedInput, now: number, own: Readonly<Record<string, str
       [header.contentType]: 'application/json',
       [header.timestamp]: timestamp,
       ...tracing(type, input),
-      ...own,
+      ...by.headers,
     },
     eventId,
   }

@@ -1,4 +1,5 @@
 import type { DeadLetterReason } from './dead-letter-reason.ts'
+import type { OutboxReason } from './outbox-reason.ts'
 
 /**
  * What the program reports while it works. Ingest and delivery neither log nor count: telemetry and tests observe these facts. They
@@ -207,6 +208,28 @@ export type Fact =
       readonly count: number
     }
   | { readonly is: 'template-unknown-variable'; readonly template: string; readonly variable: string }
+  /** The shards of the outbox that this process publishes from now on, and how many relays share them. */
+  | { readonly is: 'outbox-shards'; readonly shards: readonly number[]; readonly relays: number }
+  /** A block of the outbox is in Kafka and marked as published; `repeats` of its events were sent before without a known outcome. */
+  | {
+      readonly is: 'outbox-published'
+      readonly shard: number
+      readonly events: number
+      readonly repeats: number
+      readonly durationMs: number
+    }
+  /** An event of the outbox that is not published until an operator requeues it. */
+  | {
+      readonly is: 'outbox-failed'
+      readonly position: string
+      readonly eventId: string
+      readonly topic: string
+      readonly type: string
+      readonly reason: OutboxReason
+      readonly error: string
+    }
+  | { readonly is: 'outbox-waiting'; readonly shard: number; readonly cause: string; readonly retryInMs: number }
+  | { readonly is: 'outbox-resumed'; readonly shard: number }
 
 /** Outcomes of the events of one type in one chunk. */
 export interface TypeCounts {

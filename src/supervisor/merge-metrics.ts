@@ -7,6 +7,8 @@ export const sharedMetrics = [
   'kafka_consumergroup_group_lag_seconds',
   'kafka_worker_intents_pending',
   'kafka_worker_intents_oldest_due_age_seconds',
+  'kafka_worker_outbox_pending',
+  'kafka_worker_outbox_oldest_age_seconds',
 ] as const
 
 interface Family {

@@ -25,7 +25,7 @@ async function fixtureOf() {
       config,
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- no intent is ever written
       channels: {} as Channels,
-      pools: { accept: statement, delivery: statement, watch: statement, metrics: statement },
+      pools: { accept: statement, delivery: statement, watch: statement, metrics: statement, outbox: statement },
       groups: [group],
       tasks: [],
       databaseOutage: null,

@@ -9,9 +9,20 @@ const imports = sources.flatMap(importsOf)
 /** The rooms of ARCHITECTURE.md. */
 const rooms = [
   ...['kafka', 'postgres', 'mail', 'http', 'telemetry'].map((name) => `src/infra/${name}`),
-  ...['std', 'events', 'model', 'ingest', 'delivery', 'leaderboard', 'consumers', 'admin', 'catalogue', 'daemon', 'supervisor'].map(
-    (name) => `src/${name}`,
-  ),
+  ...[
+    'std',
+    'events',
+    'model',
+    'ingest',
+    'delivery',
+    'leaderboard',
+    'outbox',
+    'consumers',
+    'admin',
+    'catalogue',
+    'daemon',
+    'supervisor',
+  ].map((name) => `src/${name}`),
   'cmd',
   'config',
   'stack',
@@ -41,6 +52,8 @@ const arrows: Readonly<Record<string, readonly Allowed[]>> = {
   'src/delivery': language,
   // Its channel keeps the contract of every channel, and is defined as all are.
   'src/leaderboard': [...language, typesOf('src/delivery'), { to: /^src\/delivery\/define-channel\.ts$/, as: 'value' }],
+  // Publishes what the platform wrote in its transactions, beside the path of an event.
+  'src/outbox': language,
   'src/consumers': [
     ...language,
     // The message of a channel: the public part of its folder.
@@ -50,7 +63,7 @@ const arrows: Readonly<Record<string, readonly Allowed[]>> = {
   'src/admin': [...language, room('src/ingest'), room('src/catalogue')],
   // Rules and documents of the events and of the groups that read them.
   'src/catalogue': [...language, room('src/ingest')],
-  'src/infra/kafka': [...language, room('src/ingest'), typesOf('src/admin')],
+  'src/infra/kafka': [...language, room('src/ingest'), typesOf('src/admin'), typesOf('src/outbox')],
   'src/infra/postgres': [...language, typesOf('src/ingest'), typesOf('src/delivery'), typesOf('src/admin')],
   'src/infra/mail': [room('src/std'), room('src/delivery')],
   'src/infra/http': [room('src/std'), typesOf('src/delivery')],

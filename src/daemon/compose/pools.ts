@@ -11,6 +11,8 @@ export interface Pools {
   readonly watch: Database
   /** For counts of metrics: a locked table blocks the count only. */
   readonly metrics: Database
+  /** One connection, which the relay of the outbox keeps: its session holds the locks of the shards. */
+  readonly outbox: Database
 }
 
 /** Statement timeout for readiness; milliseconds. */
@@ -37,5 +39,6 @@ export function openPools(config: Config, waited: (pool: string, ms: number) => 
     delivery: pool('delivery', poolSize, Math.max(statementTimeoutMs, config.leaderboard.deadlineMs)),
     watch: pool('watch', 2, WATCH_STATEMENT_MS),
     metrics: pool('metrics', 1, METRICS_STATEMENT_MS),
+    outbox: pool('outbox', 1, statementTimeoutMs),
   }
 }

@@ -9,6 +9,8 @@ import type { LogAdmin } from '../../ingest/log-admin.ts'
 import type { Fact } from '../../model/fact.ts'
 import type { Clock } from '../../std/clock.ts'
 import { createStallDetector } from '../../std/stall-detector.ts'
+import type { OutboxRelay } from '../../outbox/outbox-relay.ts'
+import { countOutbox } from '../../outbox/postgres-outbox-counts.ts'
 import { publishDatabase } from '../database-metrics.ts'
 import type { DatabaseProbe } from '../database-probe.ts'
 import { createDependencies } from '../dependencies.ts'
@@ -42,6 +44,7 @@ export function composeReports(of: {
   readonly channels: Channels
   readonly groups: readonly Group[]
   readonly admin: LogAdmin
+  readonly outbox: OutboxRelay | null
   readonly database: Pick<DatabaseProbe, 'outage' | 'fault'>
   readonly statements: Pick<SlowStatements, 'list'>
   readonly metrics: Metrics
@@ -70,6 +73,8 @@ export function composeReports(of: {
     store,
     dependencies,
     brokers: config.kafka.brokers,
+    outbox: of.outbox,
+    countOutbox: (limit) => countOutbox(pools.metrics.sql, limit),
     originsOf: (endpoints) => endpointOrigins(pools.metrics.sql, endpoints),
     clock,
   })

@@ -200,6 +200,17 @@ export function logFacts(log: Log, now: () => number = () => performance.now()):
       }
       case 'slow-statement':
         return write('warn', fact, 'statement slow')
+      case 'outbox-shards':
+        return write('info', fact, 'outbox shards')
+      case 'outbox-published':
+        return write('debug', fact, 'outbox published')
+      case 'outbox-failed':
+        // A topic that does not exist fails all of its events.
+        return writeRateLimited('error', fact, `outbox ${fact.topic} ${fact.type} ${fact.reason}`, 'outbox event failed')
+      case 'outbox-waiting':
+        return write(changed('outbox', fact.cause) ? 'warn' : 'debug', fact, 'outbox waiting')
+      case 'outbox-resumed':
+        return write(states.delete('outbox') ? 'info' : 'debug', fact, 'outbox resumed')
       case 'committing':
       case 'performed':
         // The fact that follows at once says more.

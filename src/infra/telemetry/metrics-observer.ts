@@ -1,6 +1,7 @@
 import type { Counter, Histogram } from 'prom-client'
 import { deadLetterReasons } from '../../model/dead-letter-reason.ts'
 import type { Fact, Observe, TypeCounts } from '../../model/fact.ts'
+import { outboxReasons } from '../../model/outbox-reason.ts'
 import type { Metrics } from './metrics.ts'
 
 /** The most values of a label that comes from outside. */
@@ -183,6 +184,15 @@ export function countFacts(metrics: Metrics, options: CountOptions): Observe {
         return countBreaker(fact)
       case 'template-unknown-variable':
         return metrics.unknownVariables.inc(1)
+      case 'outbox-shards':
+        return metrics.outboxShards.set(fact.shards.length)
+      case 'outbox-published':
+        metrics.outboxPublished.inc(fact.events)
+        return metrics.outboxRepeats.inc(fact.repeats)
+      case 'outbox-failed':
+        return metrics.outboxFailures.inc({ reason: fact.reason })
+      case 'outbox-waiting':
+      case 'outbox-resumed':
       case 'fetched':
       case 'offset-overruled':
       case 'waiting':
@@ -211,6 +221,7 @@ function startAtZero(metrics: Metrics, { channels, groups, tables }: CountOption
     for (const meaning of ['database-behind-kafka', 'another-owner']) metrics.rowMoves.inc({ group, meaning }, 0)
     for (const reason of deadLetterReasons) metrics.deadLetters.inc({ group, reason }, 0)
   }
+  for (const reason of outboxReasons) metrics.outboxFailures.inc({ reason }, 0)
   for (const table of tables) metrics.retentionRows.inc({ table }, 0)
   for (const end of ['reclaimed', 'ambiguous']) metrics.leasesExpired.inc({ end }, 0)
   for (const mode of ['windowed', 'first', 'points', 'many', 'unsure']) metrics.recalculations.inc({ mode }, 0)

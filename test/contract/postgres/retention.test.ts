@@ -92,6 +92,26 @@ test('rows older than the window and its margin are deleted, but nothing younger
   expect((await run())?.deleted.size).toBe(0)
 })
 
+test('events of the outbox are deleted three days after they were published; those that are not published stay', async () => {
+  const rows = [
+    { key: 'old', published: ago(3, 1), failed: null },
+    { key: 'young', published: ago(3, -1), failed: null },
+    { key: 'due', published: null, failed: null },
+    { key: 'failed', published: null, failed: ago(300) },
+  ]
+  for (const { key, published, failed } of rows) {
+    await db.sql.query(
+      `INSERT INTO worker.outbox (id, aggregatetype, aggregateid, type, topic, payload, created_at, published_at, failed_at)
+       VALUES (gen_random_uuid(), 'campaign', $1, 'user.signed_up', 'events', '{}', $2, $3, $4)`,
+      [key, ago(300), published, failed],
+    )
+  }
+  expect((await run())?.deleted).toEqual(new Map<string, number>([['outbox', 1]]))
+  const left = await db.sql.query<{ key: string }>('SELECT aggregateid AS key FROM worker.outbox ORDER BY position')
+  expect(left.map(({ key }) => key)).toEqual(['young', 'due', 'failed'])
+  await db.sql.query('TRUNCATE worker.outbox')
+})
+
 test('bodies that are not sent again are cleared in batches, whatever their age, and movements have their own retention', async () => {
   const frozen = { envelope: { to: 'someone@example.com' }, body: Buffer.from('the mail') }
   const states = [...finals, ...unfinished]

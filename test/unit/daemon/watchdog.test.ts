@@ -24,6 +24,7 @@ const pools = {
   delivery: { longestStatementMs: 130_000 },
   watch: { longestStatementMs: 15_000 },
   metrics: { longestStatementMs: 15_000 },
+  outbox: { longestStatementMs: 15_000 },
 }
 
 let moved = 0

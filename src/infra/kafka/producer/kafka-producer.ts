@@ -8,6 +8,9 @@ import { createKafkaClient } from '../client/kafka-client.ts'
 import type { KafkaSettings } from '../client/kafka-client.ts'
 import { withinDeadline } from '../../../std/within-deadline.ts'
 
+/** What a send to a topic that does not exist is rejected with. */
+export class TopicMissing extends OperatorError {}
+
 /** Appends records to the log, acknowledged by all in-sync replicas. */
 export interface LogProducer {
   /** @throws {OperatorError} no broker answers, or access is denied. */
@@ -19,10 +22,10 @@ export interface LogProducer {
 
 /**
  * Uses acks=all without the idempotent producer, which kafkajs calls experimental and for which #1005 reports lost sends. A retry may
- * therefore duplicate a record; our consumers deduplicate by event id.
+ * therefore duplicate a record; our consumers deduplicate by event id. `retries`: how often kafkajs retries before a send is rejected.
  */
-export function createLogProducer(settings: KafkaSettings): LogProducer {
-  const { kafka, destroyConnections } = createKafkaClient(settings, { retries: 5 })
+export function createLogProducer(settings: KafkaSettings, { retries = 5 } = {}): LogProducer {
+  const { kafka, destroyConnections } = createKafkaClient(settings, { retries })
   const chosen = new ChosenPartitions()
   const producer = kafka.producer({
     idempotent: false,
@@ -46,7 +49,7 @@ export function createLogProducer(settings: KafkaSettings): LogProducer {
         const refused = groupRefused(error, settings, { topic, right: 'Write' })
         if (refused !== null) throw refused
         if (!isBrokerError(error, 'UNKNOWN_TOPIC_OR_PARTITION')) throw error
-        throw new OperatorError(
+        throw new TopicMissing(
           `topic "${topic}" does not exist on ${settings.brokers.join(', ')}: create it with \`workerctl topics apply\``,
         )
       }

@@ -1,7 +1,15 @@
 import type { Sql } from '../../../std/sql.ts'
 
 export type RetentionTable =
-  'outcomes' | 'intents' | 'intent_bodies' | 'template_versions' | 'dead_letters' | 'position_changes' | 'recalculations' | 'reward_codes'
+  | 'outcomes'
+  | 'intents'
+  | 'intent_bodies'
+  | 'template_versions'
+  | 'dead_letters'
+  | 'position_changes'
+  | 'recalculations'
+  | 'reward_codes'
+  | 'outbox'
 
 export interface RetentionBatch {
   readonly deleted: number
@@ -13,43 +21,48 @@ export interface RetentionBatch {
 export interface RetentionStep {
   /** `intent_bodies`: the rows of `intents` stay, without their body. */
   readonly table: RetentionTable
-  /** The window that applies: `DEDUPE_DAYS` and a day, or `LEADERBOARD_HISTORY_DAYS`. */
-  readonly age: 'dedupe' | 'history'
+  /** The window that applies: `DEDUPE_DAYS` and a day, `LEADERBOARD_HISTORY_DAYS`, or three days after publishing. */
+  readonly age: 'dedupe' | 'history' | 'outbox'
   readonly begin: string | null
   batch(tx: Sql, at: { before: Date; cursor: string; limit: number }): Promise<RetentionBatch>
 }
 
 /**
  * Outcomes are deleted before intents: in between, the key of the intent alone prevents a second effect. No step touches progress,
- * suppressions, or an intent that is unfinished or held.
+ * suppressions, an intent that is unfinished or held, or an event of the outbox that is not published.
  */
 export const retentionSteps: readonly RetentionStep[] = [
-  byAge('outcomes'),
+  byAge('outcomes', 'dedupe'),
   { table: 'intents', age: 'dedupe', begin: '0', batch: finishedIntents },
   { table: 'intent_bodies', age: 'dedupe', begin: '0', batch: sentBodies },
   { table: 'template_versions', age: 'dedupe', begin: '', batch: unusedTemplateVersions },
-  byAge('dead_letters'),
-  byAge('position_changes'),
+  byAge('dead_letters', 'dedupe'),
+  byAge('position_changes', 'history'),
+  byAge('outbox', 'outbox', 'published_at'),
   withoutCampaign('recalculations', 'committed_at'),
   withoutCampaign('reward_codes', 'at'),
 ]
 
 /**
- * Along the index on `at`. The cursor spares each batch the index entries of rows that earlier batches deleted. Rows are deleted by
+ * Along the index on the time. The cursor spares each batch the index entries of rows that earlier batches deleted. Rows are deleted by
  * ctid, which cannot change while they are locked.
  */
-function byAge(table: 'outcomes' | 'dead_letters' | 'position_changes'): RetentionStep {
+function byAge(
+  table: 'outcomes' | 'dead_letters' | 'position_changes' | 'outbox',
+  age: RetentionStep['age'],
+  time: 'at' | 'published_at' = 'at',
+): RetentionStep {
   const statement = `
 WITH old AS MATERIALIZED (
-  SELECT ctid, at FROM worker.${table} WHERE at >= $1::timestamptz AND at < $2::timestamptz ORDER BY at LIMIT $3 FOR UPDATE SKIP LOCKED
+  SELECT ctid FROM worker.${table} WHERE ${time} >= $1::timestamptz AND ${time} < $2::timestamptz ORDER BY ${time} LIMIT $3 FOR UPDATE SKIP LOCKED
 ),
 gone AS (
-  DELETE FROM worker.${table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM old)) RETURNING at
+  DELETE FROM worker.${table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM old)) RETURNING ${time}
 )
-SELECT count(*)::int AS deleted, max(at)::text AS cursor FROM gone`
+SELECT count(*)::int AS deleted, max(${time})::text AS cursor FROM gone`
   return {
     table,
-    age: table === 'position_changes' ? 'history' : 'dedupe',
+    age,
     begin: '-infinity',
     batch: async (tx, { before, cursor, limit }) => {
       const [row] = await tx.query<{ deleted: number; cursor: string | null }>(statement, [cursor, before, limit])

@@ -33,12 +33,15 @@ const DAY_MS = 86_400_000
  */
 const MARGIN_MS = DAY_MS
 
+/** How long events of the outbox are kept after they were published: to see what became of one. */
+const OUTBOX_DAYS = 3
+
 /** The shortest pause between two batches; milliseconds. */
 const LEAST_PAUSE_MS = 20
 
 /**
- * Deletes what is older than `DEDUPE_DAYS` and a day, and movements in leaderboards older than `LEADERBOARD_HISTORY_DAYS`. Works in
- * small transactions with pauses as long as the work, so that it takes at most half of one connection, however much there is to delete.
+ * Deletes what is older than `DEDUPE_DAYS` and a day, movements in leaderboards older than `LEADERBOARD_HISTORY_DAYS`, and events of the
+ * outbox three days after they were published. Works in small transactions with pauses as long as the work, so that it takes at most half of one connection, however much there is to delete.
  *
  * One process at a time: each transaction takes an advisory lock and releases it at its end, so that a process that froze or died
  * holds none. A process without the lock ends its run; resolves to null when nothing was deleted until then. Throws SqlError.
@@ -50,6 +53,7 @@ export async function applyRetention(database: Database, options: RetentionOptio
   const before = {
     dedupe: await cutoff(database.sql, clock, dedupeMs),
     history: await cutoff(database.sql, clock, Math.min(dedupeMs, options.historyDays * DAY_MS)),
+    outbox: await cutoff(database.sql, clock, OUTBOX_DAYS * DAY_MS),
   }
   const deleted = new Map<RetentionTable, number>()
   const report = (complete: boolean): RetentionReport => ({ deleted, durationMs: clock.monotonic() - startedAt, complete })

@@ -1,0 +1,72 @@
+import { LogAccessRefused } from '../../../ingest/log-admin.ts'
+import type { OutboxSender, Refusal } from '../../../outbox/outbox-sender.ts'
+import { accessRefused } from '../client/broker-refusal.ts'
+import { isBrokerError } from '../client/client-error.ts'
+import type { KafkaSettings } from '../client/kafka-client.ts'
+import { createLogProducer, TopicMissing } from './kafka-producer.ts'
+
+/**
+ * The relay's way to Kafka: acknowledged by all in-sync replicas, partitioned by key as Kafka's own clients do. A topic that does not exist is
+ * waited for during some seconds the first time, since it may just have been created, and hardly at all while it is still missing: thousands of
+ * its events must not hold up those of other topics.
+ */
+export function createOutboxSender(settings: KafkaSettings): OutboxSender {
+  const patient = createLogProducer(settings)
+  const hasty = createLogProducer(settings, { retries: 1 })
+  const missing = new Set<string>()
+  return {
+    connect: async () => {
+      await Promise.all([patient.connect(), hasty.connect()])
+    },
+    async send(topic, records) {
+      const producer = missing.delete(topic) ? hasty : patient
+      try {
+        await producer.send(
+          topic,
+          records.map(({ key, value, headers }) => ({ key, value, headers: { ...headers } })),
+        )
+        return null
+      } catch (error) {
+        const refusal = refusalOf(error, topic)
+        // A refused login concerns every topic: it is waited for.
+        if (refusal === null) throw accessRefused(error, settings) ?? error
+        if (error instanceof TopicMissing && missing.size < MOST_MISSING) missing.add(topic)
+        return refusal
+      }
+    },
+    disconnect: async () => {
+      await Promise.all([patient.disconnect(), hasty.disconnect()])
+    },
+  }
+}
+
+/** Names of topics that are remembered. */
+const MOST_MISSING = 1_000
+
+/** Null: it may pass by itself. Names of the errors: https://kafka.apache.org/protocol#protocol_error_codes */
+function refusalOf(error: unknown, topic: string): Refusal | null {
+  const then = `then run workerctl outbox requeue --topic ${topic}`
+  if (error instanceof TopicMissing) return { of: 'topic', reason: 'unknown-topic', sentence: `${error.message}, ${then}` }
+  if (isBrokerError(error, 'INVALID_TOPIC_EXCEPTION'))
+    return {
+      of: 'topic',
+      reason: 'unknown-topic',
+      sentence: `"${topic}" is no name of a topic: correct the publisher, and delete these rows`,
+    }
+  if (error instanceof LogAccessRefused) return { of: 'topic', reason: 'topic-refused', sentence: `${error.message}, ${then}` }
+  if (isBrokerError(error, 'MESSAGE_TOO_LARGE') || isBrokerError(error, 'RECORD_LIST_TOO_LARGE'))
+    return {
+      of: 'records',
+      reason: 'too-large',
+      sentence: `the event is larger than topic "${topic}" takes: raise its max.message.bytes, ${then}`,
+    }
+  const type = RECORD_ERRORS.find((name) => isBrokerError(error, name))
+  if (type === undefined) return null
+  return {
+    of: 'records',
+    reason: 'record-refused',
+    sentence: `Kafka refuses the record for topic "${topic}" (${type}): correct its cause, ${then}`,
+  }
+}
+
+const RECORD_ERRORS = ['INVALID_RECORD', 'INVALID_TIMESTAMP', 'CORRUPT_MESSAGE', 'POLICY_VIOLATION', 'UNSUPPORTED_FOR_MESSAGE_FORMAT']

@@ -1,0 +1,79 @@
+import { isEventType } from '../events/catalogue/catalogue.ts'
+import type { OutboxRecord, OutboxSender } from './outbox-sender.ts'
+import type { BlockLimits, FailedRow, OutboxRow } from './outbox-session.ts'
+
+/** Memory of a shard, and a batch that every broker takes: its default for `message.max.bytes` is 1 MiB. */
+export const blockLimits: BlockLimits = { rows: 500, bytes: 524_288, rowBytes: 33_554_432 }
+
+/** What became of a block. Rows that are in none of the lists are read again. */
+export interface BlockOutcome {
+  /** Acknowledged by all replicas. */
+  readonly published: readonly OutboxRow[]
+  readonly failed: readonly FailedRow[]
+  /** Sent, without a known outcome: they may be in the log. */
+  readonly unknown: readonly OutboxRow[]
+  /** Why the rest was not sent; undefined when nothing is left. */
+  readonly trouble: unknown
+}
+
+/**
+ * Sends a block in its order, each topic by itself. Where Kafka refuses records, it sends ever smaller parts until the one at fault is alone:
+ * that one fails, and the others are published. `isOurs` is asked before each send; the block ends when it says no.
+ */
+export async function publishBlock(
+  rows: readonly OutboxRow[],
+  sender: Pick<OutboxSender, 'send'>,
+  isOurs: () => boolean,
+): Promise<BlockOutcome> {
+  const published: OutboxRow[] = []
+  const failed: FailedRow[] = []
+  const unknown = new Set<OutboxRow>()
+  const sendable: OutboxRow[] = []
+  for (const row of rows) {
+    const fault = faultOf(row)
+    if (fault === null) sendable.push(row)
+    else failed.push(fault)
+  }
+
+  async function send(topic: string, part: readonly OutboxRow[]): Promise<void> {
+    if (part.length === 0 || !isOurs()) return
+    for (const row of part) unknown.add(row)
+    const refusal = await sender.send(topic, part.map(recordOf))
+    const isAlone = refusal !== null && (refusal.of === 'topic' || part.length === 1)
+    if (refusal !== null && !isAlone) {
+      // In order: what stands behind the row at fault is sent after what stands before it.
+      const half = Math.ceil(part.length / 2)
+      await send(topic, part.slice(0, half))
+      await send(topic, part.slice(half))
+      return
+    }
+    for (const row of part) unknown.delete(row)
+    if (refusal === null) published.push(...part)
+    else failed.push(...part.map((row) => ({ row, reason: refusal.reason, error: refusal.sentence })))
+  }
+
+  let trouble: unknown
+  try {
+    for (const [topic, part] of Map.groupBy(sendable, (row) => row.topic)) await send(topic, part)
+  } catch (error) {
+    trouble = error
+  }
+  return { published, failed, unknown: [...unknown], trouble }
+}
+
+/** What is wrong with a row whatever Kafka says; null when nothing is. */
+function faultOf(row: OutboxRow): FailedRow | null {
+  const { type, bytes, payload } = row
+  if (!isEventType(type)) {
+    const error = `event type "${type}" is not in the catalogue of this worker: deploy the release that has it, or correct the publisher, then run workerctl outbox requeue --type ${type}`
+    return { row, reason: 'unknown-event', error }
+  }
+  if (payload !== null) return null
+  const error = `the event has ${bytes} bytes, more than the ${blockLimits.rowBytes} that the relay sends: publish a smaller one and delete this row`
+  return { row, reason: 'too-large', error }
+}
+
+function recordOf({ key, payload, headers }: OutboxRow): OutboxRecord {
+  const texts = Object.entries(headers).map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)])
+  return { key, value: Buffer.from(payload ?? ''), headers: Object.fromEntries(texts) }
+}
