@@ -17,6 +17,7 @@ import { addLeaderboardShow } from './leaderboard-show.ts'
 import { addMigrate } from './migrate.ts'
 import { addOffsetsReset } from './offsets-reset.ts'
 import { addOffsetsShow } from './offsets-show.ts'
+import { addOutboxList, addOutboxRequeue } from './outbox.ts'
 import { addReconcile } from './reconcile.ts'
 import { addSuppressionsList, addSuppressionsRemove } from './suppressions.ts'
 import type { Terminal } from './terminal.ts'
@@ -66,6 +67,9 @@ export function createProgram(terminal: Terminal): Command {
   addIntentsShow(intents, terminal)
   for (const change of ['retry', 'cancel', 'mark-sent'] as const) addIntentsChange(intents, change, terminal)
   addDeadLettersList(program.command('dead-letters').description('records that could not be processed'), terminal)
+  const outbox = program.command('outbox').description('events that the platform published in its transactions')
+  addOutboxList(outbox, terminal)
+  addOutboxRequeue(outbox, terminal)
   const leaderboard = program.command('leaderboard').description('stored positions: audit, explanation and backfill')
   addLeaderboardAudit(leaderboard, terminal)
   addLeaderboardShow(leaderboard, terminal)
