@@ -210,6 +210,8 @@ export type Fact =
   | { readonly is: 'template-unknown-variable'; readonly template: string; readonly variable: string }
   /** The shards of the outbox that this process publishes from now on, and how many relays share them. */
   | { readonly is: 'outbox-shards'; readonly shards: readonly number[]; readonly relays: number }
+  /** Events of a block are acknowledged by Kafka and about to be marked as published. */
+  | { readonly is: 'outbox-sent'; readonly shard: number; readonly events: number }
   /** A block of the outbox is in Kafka and marked as published; `repeats` of its events were sent before without a known outcome. */
   | {
       readonly is: 'outbox-published'

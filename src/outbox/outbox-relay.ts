@@ -149,6 +149,7 @@ export function createOutboxRelay(of: {
     if (unknown.size > MOST_UNKNOWN) unknown.clear()
     // Until they are marked, all of them may be sent again.
     for (const { position } of [...published, ...outcome.unknown]) unknown.add(position)
+    if (published.length > 0) observe({ is: 'outbox-sent', shard: shard.number, events: published.length })
     await session.settle(published, failed)
     for (const { position } of [...published, ...failed.map(({ row }) => row)]) unknown.delete(position)
 

@@ -7,6 +7,7 @@ import { lagWords } from '../../src/infra/telemetry/lag-verdict.ts'
 import { intentReasons } from '../../src/admin/intents/intent-reasons.ts'
 import { createMetrics } from '../../src/infra/telemetry/metrics.ts'
 import { deadLetterReasons } from '../../src/model/dead-letter-reason.ts'
+import { outboxReasons } from '../../src/model/outbox-reason.ts'
 import { files, filesUnder, firstCells, markedPart, tableRows } from './source-files.ts'
 
 const guarantees = 'docs/reference/guarantees.md'
@@ -60,6 +61,14 @@ describe('docs/guide/dead-letters.md', () => {
   it('explains exactly the dead-letter reasons that exist: what each means and what to do', () => {
     const table = markedPart('docs/guide/dead-letters.md', 'dead-letters')
     expect(new Set(firstCells(table))).toEqual(new Set(deadLetterReasons))
+    expect(tableRows(table).filter((cells) => cells.length < 3 || cells.includes(''))).toEqual([])
+  })
+})
+
+describe('docs/guide/publishing.md', () => {
+  it('explains exactly the reasons why an event of the outbox fails: what each means and what to do', () => {
+    const table = markedPart('docs/guide/publishing.md', 'outbox-reasons')
+    expect(new Set(firstCells(table))).toEqual(new Set<string>(outboxReasons))
     expect(tableRows(table).filter((cells) => cells.length < 3 || cells.includes(''))).toEqual([])
   })
 })

@@ -213,6 +213,7 @@ export function logFacts(log: Log, now: () => number = () => performance.now()):
         return write(states.delete('outbox') ? 'info' : 'debug', fact, 'outbox resumed')
       case 'committing':
       case 'performed':
+      case 'outbox-sent':
         // The fact that follows at once says more.
         return
       case 'template-unknown-variable':
