@@ -115,6 +115,12 @@ export const heartOf: Readonly<Record<string, readonly string[]>> = {
   'test/faults/postgres/reconciliation-repairs-positions-without-events.test.ts': ['test/contract/postgres/leaderboard-sweep.test.ts'],
   'test/faults/process/kill-at-final-dot-under-both-policies.test.ts': ['test/e2e/kill-under-load-loses-nothing.test.ts'],
   'test/faults/process/mail-in-doubt-twice-is-held.test.ts': ['test/contract/postgres/intent-store-settle.test.ts'],
+  'test/faults/process/kill-between-acknowledgement-and-mark-of-the-outbox.test.ts': [
+    'test/unit/outbox/outbox-relay.test.ts',
+    'test/e2e/outbox-events-are-published-once-committed.test.ts',
+  ],
+  'test/faults/process/outbox-relays-killed-under-load.test.ts': ['test/integration/outbox-relay.test.ts'],
+  'test/faults/process/frozen-relay-loses-its-shards.test.ts': ['test/contract/postgres/outbox-session.test.ts'],
   'test/faults/process/kill-before-final-dot-sends-the-mail-once.test.ts': ['test/e2e/kill-under-load-loses-nothing.test.ts'],
   'test/faults/process/worker-frozen-beyond-its-lease-drops-its-mail.test.ts': [
     'test/contract/postgres/intent-store-start.test.ts',

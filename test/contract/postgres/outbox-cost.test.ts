@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
 import { Client } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createPublisher } from '../../../src/events/publisher.ts'
@@ -65,6 +66,28 @@ async function explained(sql: Sql, text: string, parameters: readonly unknown[])
   return plan
 }
 
+/** Pages of the table and its indexes that a piece of work touches, by the server's own statistics. */
+async function touchedPages(database: MigratedDatabase, work: () => Promise<unknown>): Promise<number> {
+  await work()
+  await settle()
+  const before = await fetchedPages(database)
+  await work()
+  await settle()
+  return (await fetchedPages(database)) - before
+}
+
+async function fetchedPages(database: MigratedDatabase): Promise<number> {
+  const [row] = await database.sql.query<{ pages: number }>(
+    `SELECT (pg_stat_get_blocks_fetched('worker.outbox'::regclass) + (SELECT sum(pg_stat_get_blocks_fetched(indexrelid)) FROM pg_index WHERE indrelid = 'worker.outbox'::regclass))::float8 AS pages`,
+  )
+  return row?.pages ?? 0
+}
+
+/** Statistics of a connection arrive within a second or two of its being idle. */
+function settle(): Promise<void> {
+  return pause(2_500)
+}
+
 test('a block is read along the index of unpublished rows, and costs as much among a million rows as among a thousand', async () => {
   const parameters = [3, blockLimits.rows, blockLimits.bytes, blockLimits.rowBytes]
   const plans = [await explain(small, readBlock, parameters), await explain(large, readBlock, parameters)]
@@ -86,29 +109,13 @@ test('a block of a backlog costs no more than its rows, also while the statistic
 })
 
 test('looking for work and counting what waits touch no published row', async () => {
-  const touched = async (database: MigratedDatabase, work: () => Promise<unknown>) => {
-    const pages = async () => {
-      const [row] = await database.sql.query<{ pages: number }>(
-        `SELECT (pg_stat_get_blocks_fetched('worker.outbox'::regclass) + (SELECT sum(pg_stat_get_blocks_fetched(indexrelid)) FROM pg_index WHERE indrelid = 'worker.outbox'::regclass))::float8 AS pages`,
-      )
-      return row?.pages ?? 0
-    }
-    // Statistics of other connections arrive within a second or two of their being idle.
-    const settle = () => new Promise((resolve) => setTimeout(resolve, 2_500))
-    await work()
-    await settle()
-    const before = await pages()
-    await work()
-    await settle()
-    return (await pages()) - before
-  }
   const session = await openOutboxSession(large)
   try {
-    expect(await touched(large, () => session.due([0, 1, 2, 3, 4, 5, 6, 7]))).toBeLessThan(100)
+    expect(await touchedPages(large, () => session.due([0, 1, 2, 3, 4, 5, 6, 7]))).toBeLessThan(100)
   } finally {
     await session.close()
   }
-  expect(await touched(large, () => countOutbox(large.sql, 100_000))).toBeLessThan(400)
+  expect(await touchedPages(large, () => countOutbox(large.sql, 100_000))).toBeLessThan(400)
   expect(await countOutbox(large.sql, 100_000)).toMatchObject({ due: 100, failed: 99 })
 }, 60_000)
 

@@ -33,6 +33,20 @@ const publisher = createPublisher({
 const about = { accountId: randomUUID(), campaignId: randomUUID() }
 const signUp = (more: object = {}) => ({ ...about, userId: randomUUID(), email: 'guest@example.com', ...more })
 
+function signUps(campaigns: readonly string[]) {
+  return campaigns.map((campaignId) => ({ type: 'user.signed_up' as const, ...signUp({ campaignId }) }))
+}
+
+const byKey = (client: Client) => publisher.inTransaction(client, { orderBy: 'key' })
+
+async function publishOften(client: Client, campaigns: readonly string[]): Promise<void> {
+  for (let round = 0; round < 20; round++) {
+    await client.query('BEGIN')
+    await byKey(client).publishMany(signUps(campaigns))
+    await client.query('COMMIT')
+  }
+}
+
 async function rows() {
   return database.sql.query<{
     id: string
@@ -127,7 +141,6 @@ test('a pool is refused, because its statements run outside the transaction', as
 })
 
 test("with orderBy: 'key' a transaction waits for the one before it with the same key, and for no other", async () => {
-  const byKey = (client: Client) => publisher.inTransaction(client, { orderBy: 'key' })
   await one.query('BEGIN')
   const first = await byKey(one).publishUserSignedUp(signUp())
 
@@ -147,14 +160,6 @@ test("with orderBy: 'key' a transaction waits for the one before it with the sam
 
 test('two lists with the same keys in another order do not wait for each other forever', async () => {
   const campaigns = Array.from({ length: 20 }, () => randomUUID())
-  const list = (ids: readonly string[]) => ids.map((campaignId) => ({ type: 'user.signed_up' as const, ...signUp({ campaignId }) }))
-  const publish = async (client: Client, ids: readonly string[]) => {
-    for (let round = 0; round < 20; round++) {
-      await client.query('BEGIN')
-      await publisher.inTransaction(client, { orderBy: 'key' }).publishMany(list(ids))
-      await client.query('COMMIT')
-    }
-  }
-  await Promise.all([publish(one, campaigns), publish(two, campaigns.toReversed())])
+  await Promise.all([publishOften(one, campaigns), publishOften(two, campaigns.toReversed())])
   expect((await rows()).length).toBe(800)
 })

@@ -31,6 +31,11 @@ function createLog(bad: readonly string[] = [], topics: readonly string[] = ['ev
   }
 }
 
+async function failAtOthers(topic: string): Promise<null> {
+  if (topic === 'others') throw new Error('no broker answers')
+  return null
+}
+
 const ours = () => true
 const positions = (rows: readonly OutboxRow[]) => rows.map(({ position }) => position)
 
@@ -65,8 +70,8 @@ describe('a block', () => {
           const good = positions(rows).filter((position) => !bad.includes(position))
           expect(log.appended).toEqual(good)
           expect(positions(published)).toEqual(good)
-          expect(failed.map(({ row: { position }, reason }) => [position, reason]).toSorted()).toEqual(
-            bad.map((position) => [position, 'too-large']).toSorted(),
+          expect(new Set(failed.map(({ row: { position }, reason }) => `${position} ${reason}`))).toEqual(
+            new Set(bad.map((position) => `${position} too-large`)),
           )
           expect([unknown, trouble]).toEqual([[], undefined])
         },
@@ -99,12 +104,8 @@ describe('a block', () => {
   })
 
   it('ends where Kafka does not answer: what was sent is unknown, what comes after it was not sent', async () => {
-    const send = async (topic: string) => {
-      if (topic === 'others') throw new Error('no broker answers')
-      return null
-    }
     const rows = [row(1), row(2, { topic: 'others' }), row(3, { topic: 'third' })]
-    const { published, unknown, trouble } = await publishBlock(rows, { send }, ours)
+    const { published, unknown, trouble } = await publishBlock(rows, { send: failAtOthers }, ours)
     expect([positions(published), positions(unknown), String(trouble)]).toEqual([['1'], ['2'], 'Error: no broker answers'])
   })
 
