@@ -28,9 +28,9 @@ const LOOK_MS = 250
 
 const HELP = `
 Erases the personal data that the worker stores: in worker.intents the frozen mail, address, data and the person's id (unfinished
-intents are cancelled); the person's payloads in webhook_deliveries; the person's movements in worker.position_changes. Keys stay,
-so that nothing is sent again. Works while daemons run. The output also names what is not erased, and when that expires. A second
-run finds nothing, or what was added meanwhile.
+intents are cancelled); the person's payloads in webhook_deliveries; the person's movements in worker.position_changes;
+the person's events in worker.outbox that are published or failed. Keys stay, so that nothing is sent again. Works while daemons
+run. The output also names what is not erased, and when that expires. A second run finds nothing, or what was added meanwhile.
 
 Examples:
   npm run workerctl -- forget --user b1f6f0de-6a1c-4f8e-9d61-3f6f0a7c4d55 --dry-run
@@ -57,13 +57,19 @@ export function addForget(parent: Command, terminal: Terminal): void {
           const found = await forgetter.find(userId)
           const elsewhere = elsewhereSentences(found, await retentions, config.accept.dedupeDays)
           if (options.json !== true) for (const sentence of [...forgetSentences(userId, found), ...elsewhere]) terminal.out(sentence)
-          const decided = await decide(found.intentIds.length + found.movements > 0, options, terminal)
-          const done = decided === 'apply' ? await eraseAll(forgetter, userId, found.intentIds) : { erased: 0, movements: 0 }
+          const decided = await decide(found.intentIds.length + found.movements + found.events > 0, options, terminal)
+          const done = decided === 'apply' ? await eraseAll(forgetter, userId, found.intentIds) : { erased: 0, movements: 0, events: 0 }
           const now = decided === 'apply' ? await forgetter.find(userId) : null
-          const since = now === null ? 0 : now.intentIds.length + now.movements
+          const since = now === null ? 0 : now.intentIds.length + now.movements + now.events
           if (options.json === true) {
             const { intentIds: _, ...counts } = found
-            const applied = { applied: decided === 'apply', erased: done.erased, erasedMovements: done.movements, since }
+            const applied = {
+              applied: decided === 'apply',
+              erased: done.erased,
+              erasedMovements: done.movements,
+              erasedEvents: done.events,
+              since,
+            }
             terminal.out(renderJson({ user: userId, ...counts, retentions: await retentions, ...applied }))
           } else if (decided === 'apply') terminal.out(doneSentence(done, since))
           else terminal.out(decided === 'nothing' ? 'Nothing to do.' : unapplied[decided])
@@ -75,12 +81,13 @@ export function addForget(parent: Command, terminal: Terminal): void {
 
 /** @throws {OperatorError} when a worker holds some of them for too long. */
 async function eraseAll(forgetter: Forgetter, userId: string, ids: readonly string[]): Promise<Omit<Erased, 'left'>> {
-  let [erased, movements] = [0, 0]
+  let [erased, movements, events] = [0, 0, 0]
   for (const until = performance.now() + WAIT_MS; ;) {
     const done = await forgetter.erase(userId, ids)
     erased += done.erased
     movements += done.movements
-    if (done.left === 0) return { erased, movements }
+    events += done.events
+    if (done.left === 0) return { erased, movements, events }
     if (performance.now() >= until) {
       throw new OperatorError(
         `${erased} erased, but ${done.left} of this person's intents ${done.left === 1 ? 'is' : 'are'} still held by a worker: run the same command again in a minute.`,

@@ -12,6 +12,8 @@ export interface PersonRecord {
   readonly mails: number
   /** Movements on record (`position_changes`). */
   readonly movements: number
+  /** Events of the publishing outbox that hold data of the person, and are published or failed. */
+  readonly events: number
   /** The row in `waitlist_users`. */
   readonly person: 'present' | 'deleted' | 'gone'
   /** That row still stands in the ranking of its campaign. */
@@ -22,7 +24,7 @@ export interface PersonRecord {
 export interface Forgetter {
   find(userId: string): Promise<PersonRecord>
   /**
-   * Erases the movements, those of the intents that no worker has in hand, and what they wrote to `webhook_deliveries`; resolves
+   * Erases the movements, the events, those of the intents that no worker has in hand, and what they wrote to `webhook_deliveries`; resolves
    * to how many intents are left. Again and again, it erases what is left.
    */
   erase(userId: string, intentIds: readonly string[]): Promise<Erased>
@@ -31,6 +33,7 @@ export interface Forgetter {
 export interface Erased {
   readonly erased: number
   readonly movements: number
+  readonly events: number
   /** Intents that a worker has in hand. */
   readonly left: number
 }
@@ -62,14 +65,20 @@ export function forgetSentences(userId: string, found: PersonRecord): readonly s
       : [
           `${some(found.movements, 'movement')} in leaderboards (position_changes): ${found.movements === 1 ? 'it is' : 'they are'} deleted.`,
         ]),
+    ...(found.events === 0
+      ? []
+      : [
+          `${some(found.events, 'event')} in worker.outbox: ${found.events === 1 ? 'it is' : 'they are'} deleted; failed ones are not published any more.`,
+        ]),
     ...(found.deliveries === 0 ? [] : [`${some(found.deliveries, 'row')} of webhook_deliveries: the payload is emptied.`]),
   ]
 }
 
 /** `since`: what came while it was done. */
-export function doneSentence({ erased, movements }: Omit<Erased, 'left'>, since: number): string {
+export function doneSentence({ erased, movements, events }: Omit<Erased, 'left'>, since: number): string {
+  const published = events === 0 ? '' : ` ${some(events, 'event')} deleted from worker.outbox.`
   const again = since === 0 ? '' : ` ${since} added meanwhile: run the command again.`
-  return `Done: ${some(erased, 'intent')} and ${some(movements, 'movement')} erased.${again}`
+  return `Done: ${some(erased, 'intent')} and ${some(movements, 'movement')} erased.${published}${again}`
 }
 
 /** What is not erased here, and when it goes. */

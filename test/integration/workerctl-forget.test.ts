@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { channelNames } from '../../src/daemon/compose/channels.ts'
+import { createPublisher } from '../../src/events/publisher.ts'
 import { deadLetterTopic } from '../../src/ingest/dead-letter.ts'
 import { createIntentStore } from '../../src/infra/postgres/intents/postgres-intent-store.ts'
 import { createLeaderboard } from '../../src/leaderboard/postgres-leaderboard.ts'
@@ -111,6 +112,23 @@ test("forget erases a person's movements in leaderboards, keeps those of others,
   const { out } = await s.workerctl(['forget', '--user', other, '--yes', '--json'])
   expect(JSON.parse(out)).toMatchObject({ movements: 2, ranked: true, erased: 0, erasedMovements: 2, since: 0 })
   expect(await movements()).toEqual([])
+})
+
+test("forget deletes a person's events from the outbox, and neither those of others nor those that are about to be published", async () => {
+  await using s = await createWorkerctlFixture({ partitions: 0 })
+  const { campaign, userId } = await guest(s)
+  const publisher = createPublisher({ transport: { send: () => Promise.reject(new Error('only in transactions')) }, topic: s.topic })
+  const { sql } = s.database
+  const publish = (person: string) =>
+    s.database.transaction((tx) =>
+      publisher.inTransaction(tx).publishUserSignedUp({ ...campaign, userId: person, email: 'guest@example.com' }),
+    )
+  for (const person of [userId, userId, userId, randomUUID()]) await publish(person)
+  await sql.query('UPDATE worker.outbox SET published_at = now() WHERE position IN (1, 4)')
+  await sql.query(`UPDATE worker.outbox SET failed_at = now() WHERE position = 2`)
+  expect((await s.workerctl(['forget', '--user', userId, '--dry-run'])).out).toContain('2 events in worker.outbox: they are deleted')
+  expect((await s.workerctl(['forget', '--user', userId, '--yes'])).out).toContain('2 events deleted from worker.outbox.')
+  expect(await sql.query('SELECT position FROM worker.outbox ORDER BY position')).toEqual([{ position: '3' }, { position: '4' }])
 })
 
 test('forget waits for a mail that a worker holds, and erases it once it is sent', async () => {

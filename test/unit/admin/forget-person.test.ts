@@ -11,6 +11,7 @@ const found: PersonRecord = {
   deliveries: 0,
   mails: 3,
   movements: 0,
+  events: 0,
   person: 'gone',
   ranked: false,
 }
@@ -30,9 +31,17 @@ describe('the report on forgetting a person', () => {
   })
 
   it('counts what was erased, and what came meanwhile', () => {
-    expect(doneSentence({ erased: 1, movements: 2 }, 0)).toBe('Done: 1 intent and 2 movements erased.')
-    expect(doneSentence({ erased: 0, movements: 1 }, 3)).toBe(
+    expect(doneSentence({ erased: 1, movements: 2, events: 0 }, 0)).toBe('Done: 1 intent and 2 movements erased.')
+    expect(doneSentence({ erased: 0, movements: 1, events: 0 }, 3)).toBe(
       'Done: 0 intents and 1 movement erased. 3 added meanwhile: run the command again.',
+    )
+  })
+
+  it('names the events of the outbox where there are any', () => {
+    const sentences = forgetSentences('U', { ...found, intents: [], intentIds: [], events: 2 })
+    expect(sentences[1]).toBe('2 events in worker.outbox: they are deleted; failed ones are not published any more.')
+    expect(doneSentence({ erased: 0, movements: 0, events: 1 }, 0)).toBe(
+      'Done: 0 intents and 0 movements erased. 1 event deleted from worker.outbox.',
     )
   })
 

@@ -1,4 +1,5 @@
 import type { Forgetter, PersonRecord } from '../../../admin/forget-person.ts'
+import { events } from '../../../events/catalogue/events.ts'
 import type { Database } from '../../../std/sql.ts'
 import { deliveryLogs } from '../delivery-logs/delivery-logs.ts'
 
@@ -9,22 +10,35 @@ import { deliveryLogs } from '../delivery-logs/delivery-logs.ts'
 export function createForgetter(database: Database): Forgetter {
   return {
     find: async (userId) => {
-      const [row] = await database.sql.query<PersonRecord>(findStatement, [userId])
+      const [row] = await database.sql.query<PersonRecord>(findStatement, [userId, personalTypes])
       if (row === undefined) throw new Error('The statement that looks for a person returned no row.')
       return row
     },
     erase: (userId, intentIds) =>
       database.transaction(async (tx) => {
-        const [row] = await tx.query<{ erased: number; movements: number }>(eraseStatement, [userId, intentIds])
+        const [row] = await tx.query<{ erased: number; movements: number; events: number }>(eraseStatement, [
+          userId,
+          intentIds,
+          personalTypes,
+        ])
         // In a statement of its own, which sees what the first one wrote.
         const [left] = await tx.query<{ left: number }>(
           `SELECT count(*)::int AS left FROM worker.intents WHERE id = ANY ($2::bigint[]) AND user_id = $1`,
           [userId, intentIds],
         )
-        return { erased: row?.erased ?? 0, movements: row?.movements ?? 0, left: left?.left ?? 0 }
+        return { erased: row?.erased ?? 0, movements: row?.movements ?? 0, events: row?.events ?? 0, left: left?.left ?? 0 }
       }),
   }
 }
+
+/** Types of events that hold personal data. */
+const personalTypes = events.filter(({ personal }) => personal.length > 0).map(({ type }) => type)
+
+/**
+ * Events of the outbox that hold data of the person, and are published or will never be by themselves; the relay publishes others within a
+ * second. Found by the text, because it is the value of the record as it is.
+ */
+const theirEvents = `type = ANY ($TYPES::text[]) AND strpos(payload, $1::uuid::text) > 0 AND (published_at IS NOT NULL OR failed_at IS NOT NULL)`
 
 const findStatement = `
 WITH theirs AS MATERIALIZED (SELECT id, state, group_name, key, channel FROM worker.intents WHERE user_id = $1)
@@ -35,6 +49,7 @@ SELECT (SELECT coalesce(json_agg(json_build_object('state', state, 'count', coun
          WHERE id = ANY (ARRAY(SELECT md5(group_name || ':' || key)::uuid FROM theirs))) AS deliveries,
        (SELECT count(*)::int FROM platform.email_logs WHERE user_id = $1) AS mails,
        (SELECT count(*)::int FROM worker.position_changes WHERE user_id = $1) AS movements,
+       (SELECT count(*)::int FROM worker.outbox WHERE ${theirEvents.replace('$TYPES', '$2')}) AS events,
        EXISTS (SELECT FROM platform.waitlist_users WHERE id = $1 AND ranked_score IS NOT NULL) AS ranked,
        coalesce((SELECT CASE WHEN deleted_at IS NULL THEN 'present' ELSE 'deleted' END FROM platform.waitlist_users WHERE id = $1), 'gone') AS person`
 
@@ -60,5 +75,9 @@ erased AS (
 ),${deliveryLogs.map(({ forgotten }) => forgotten).join(',')},
 movements AS (
   DELETE FROM worker.position_changes WHERE user_id = $1 RETURNING 1
+),
+published AS (
+  DELETE FROM worker.outbox WHERE ${theirEvents.replace('$TYPES', '$3')} RETURNING 1
 )
-SELECT (SELECT count(*)::int FROM erased) AS erased, (SELECT count(*)::int FROM movements) AS movements`
+SELECT (SELECT count(*)::int FROM erased) AS erased, (SELECT count(*)::int FROM movements) AS movements,
+       (SELECT count(*)::int FROM published) AS events`
