@@ -1,0 +1,75 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { KafkaSettings } from '../../../src/infra/kafka/client/kafka-client.ts'
+import { createOutboxSender } from '../../../src/infra/kafka/producer/kafka-outbox-sender.ts'
+import type { OutboxSender } from '../../../src/outbox/outbox-sender.ts'
+import { startBrokerWithRights, type BrokerWithRights } from '../../support/broker-rights.ts'
+import { freshTopicName } from '../../support/fresh.ts'
+import { createTopics, recordsOf } from '../../support/outbox-relay.ts'
+
+let broker: BrokerWithRights
+let asWorker: KafkaSettings
+let sender: OutboxSender
+beforeAll(async () => {
+  broker = await startBrokerWithRights()
+  const { KAFKA_BROKERS: at = '', KAFKA_SASL_USERNAME: username = '', KAFKA_SASL_PASSWORD: password = '' } = broker.login
+  asWorker = { brokers: [at], clientId: 'contract', sasl: { mechanism: 'SCRAM-SHA-512', username, password } }
+  sender = createOutboxSender(asWorker)
+  await sender.connect()
+})
+afterAll(async () => {
+  await sender.disconnect()
+  await broker.stop()
+})
+
+async function topicFor(config: Readonly<Record<string, string>> = {}, ...rights: readonly ('Write' | 'Describe')[]): Promise<string> {
+  const name = freshTopicName()
+  await createTopics(broker.kafka.bootstrap, [{ name, partitions: 1, config }])
+  await broker.grant(...rights.map((right) => ['topic', name, right] as const))
+  return name
+}
+
+const record = (size: number) => ({ key: 'key', value: Buffer.alloc(size, 'x'), headers: { 'event-id': String(size) } })
+
+test('records are acknowledged, with the rights Write and Describe alone', async () => {
+  const topic = await topicFor({}, 'Write', 'Describe')
+  expect(await sender.send(topic, [record(1), record(2)])).toBeNull()
+  expect((await recordsOf(broker.kafka.bootstrap, topic)).map(({ eventId, key }) => [eventId, key])).toEqual([
+    ['1', 'key'],
+    ['2', 'key'],
+  ])
+})
+
+test('a topic without the right Write is refused as a whole, and taken once it is granted', async () => {
+  const topic = await topicFor({}, 'Describe')
+  expect(await sender.send(topic, [record(1)])).toEqual({
+    of: 'topic',
+    reason: 'topic-refused',
+    sentence: expect.stringMatching(
+      new RegExp(
+        `does not give our user the right Write on topic "${topic}": grant it, then run workerctl outbox requeue --topic ${topic}$`,
+      ),
+    ),
+  })
+  await broker.grant(['topic', topic, 'Write'])
+  await expect.poll(() => sender.send(topic, [record(1)]), { timeout: 20_000 }).toBeNull()
+})
+
+test('a list with a record that is too large is refused for its records', async () => {
+  const topic = await topicFor({ 'max.message.bytes': '1000' }, 'Write', 'Describe')
+  const refusal = { of: 'records', reason: 'too-large', sentence: expect.stringContaining('raise its max.message.bytes') }
+  expect(await sender.send(topic, [record(10), record(5_000)])).toEqual(refusal)
+  expect(await sender.send(topic, [record(10)])).toBeNull()
+})
+
+test('a login that is refused is no refusal of a topic, and neither are brokers that are away', async () => {
+  const topic = await topicFor({}, 'Write', 'Describe')
+  const stranger = createOutboxSender({ ...asWorker, sasl: { mechanism: 'SCRAM-SHA-512', username: 'worker', password: 'wrong' } })
+  await expect(stranger.connect()).rejects.toThrow('rejects the user or the password')
+  await stranger.disconnect()
+  const alone = await startBrokerWithRights()
+  const far = createOutboxSender({ brokers: alone.kafka.bootstrap, clientId: 'contract' })
+  await far.connect()
+  await alone.stop()
+  await expect(far.send(topic, [record(1)])).rejects.toThrow(/connect|broker|retries/i)
+  await far.disconnect()
+})
