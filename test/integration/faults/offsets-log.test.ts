@@ -1,5 +1,6 @@
 import { describe, expect, inject, it } from 'vitest'
 import { createKafkaClient } from '../../../src/infra/kafka/client/kafka-client.ts'
+import '../../../src/infra/kafka/patches/for-readers.ts'
 import type { Commit, Generation } from '../../invariants/history.ts'
 import { freshGroupName, freshTopicName } from '../../support/fresh.ts'
 import { readOffsetsLog } from '../../support/faults/offsets-log.ts'

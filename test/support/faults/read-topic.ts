@@ -1,5 +1,6 @@
 import type { KafkaMessage } from 'kafkajs'
 import { createKafkaClient } from '../../../src/infra/kafka/client/kafka-client.ts'
+import '../../../src/infra/kafka/patches/for-readers.ts'
 import { freshGroupName } from '../fresh.ts'
 import { unpacked } from '../unpacked.ts'
 

@@ -1,5 +1,6 @@
 import kafkajs from 'kafkajs'
 import { createKafkaClient } from '../../../src/infra/kafka/client/kafka-client.ts'
+import '../../../src/infra/kafka/patches/for-readers.ts'
 import { eventually } from '../eventually.ts'
 
 /** What an operator does to topics with Kafka's own tools, and the program never does. */

@@ -1,17 +1,12 @@
 import type net from 'node:net'
 import kafkajs from 'kafkajs'
 import type { ISocketFactory, Kafka } from 'kafkajs'
-import { patchAbortedRecords } from '../patches/aborted-records.ts'
 import { clientAccess } from './access.ts'
 import type { KafkaAccess } from './access.ts'
 import { brokerSockets } from '../patches/broker-sockets.ts'
 import { clientLog } from './client-log.ts'
 import type { ClientLog } from './client-log.ts'
-import { registerCodecs } from '../patches/codecs.ts'
-import { patchCoordinatorRefusals } from '../patches/coordinator-refusal.ts'
-import { patchRecordSets } from '../patches/record-set.ts'
 import { patchRequestQueue } from '../patches/request-queue.ts'
-import { patchWorkerQueue } from '../patches/worker-queue.ts'
 
 /** How to reach the cluster; the same for every client. */
 export interface KafkaSettings extends KafkaAccess {
@@ -90,9 +85,5 @@ function trackedSockets(factory: ISocketFactory) {
   }
 }
 
-registerCodecs()
+// The patches that only readers need are in patches/for-readers.ts, so that the publisher's package goes without them.
 patchRequestQueue()
-patchRecordSets()
-patchAbortedRecords()
-patchCoordinatorRefusals()
-patchWorkerQueue()

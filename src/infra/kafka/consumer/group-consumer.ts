@@ -2,6 +2,7 @@ import type { Consumer, ConsumerRunConfig, EachBatchHandler } from 'kafkajs'
 import { fencedAssigner } from './assignment-fence.ts'
 import type { ClientLog } from '../client/client-log.ts'
 import type { GroupWatch } from '../patches/consumer-group.ts'
+import '../patches/for-readers.ts'
 import { createKafkaClient, retrySettings } from '../client/kafka-client.ts'
 import type { KafkaSettings } from '../client/kafka-client.ts'
 
