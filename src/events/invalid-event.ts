@@ -5,13 +5,29 @@ export class InvalidEvent extends Error {
   readonly type: string
   /** The fields, by the publisher's names, each with the rule it breaks. */
   readonly faults: string
+  /** The first of these fields, such as `email` or `items/0/price`; of an event in a list it begins with its index, such as `3/email`. */
+  readonly path: string
 
-  /** @param faults as returned by the catalogue, with the names used on the wire */
-  constructor(type: string, faults: string) {
+  /**
+   * @param faults as returned by the catalogue, with the names used on the wire
+   * @param index of the event in a list
+   */
+  constructor(type: string, faults: string, index?: number) {
     const named = faults.split('; ').map(inPublisherTerms).join('; ')
-    super(`${type} was not published: ${named}`)
+    super(`${type} was not published: ${named}${index === undefined ? '' : ` (event ${index} of the list)`}`)
     this.type = type
     this.faults = named
+    const [field = ''] = named.split(/[ ,]/)
+    this.path = index === undefined ? field : `${index}/${field}`
+  }
+}
+
+/** Runs `encode` for the event at `index` of a list, which an {@link InvalidEvent} then names. */
+export function inList<Result>(index: number, encode: () => Result): Result {
+  try {
+    return encode()
+  } catch (error) {
+    throw error instanceof InvalidEvent ? new InvalidEvent(error.type, error.faults, index) : error
   }
 }
 

@@ -1,4 +1,5 @@
 import type { EventData, EventType } from './event.ts'
+import type { PublishContext } from './publish-context.ts'
 
 /** The fields a publisher passes for each event type: those of its `data`, in camel case. All ids are uuids, in upper or lower case. */
 export type EventInput = {
@@ -19,7 +20,7 @@ type PascalCase<Name extends string> = Name extends `${infer Head}.${infer Tail}
 /** An event of any type, named by `type`: for lists of mixed events. */
 export type TypedInput = { [Type in EventType]: EventInput[Type] & { readonly type: Type } }[EventType]
 
-interface Occurrence {
+interface Occurrence extends PublishContext {
   readonly accountId: string
   /** Also the key of the record: all events of a campaign share a partition, in order. */
   readonly campaignId: string
@@ -27,10 +28,4 @@ interface Occurrence {
   readonly eventId?: string
   /** When it happened; default: now. */
   readonly timestamp?: Date
-  /** Printable ASCII, at most 200 characters: correlates this event with a request in your logs. */
-  readonly correlationId?: string
-  /** The same for what caused this event, usually the id of another event; `causedBy(event)` gives both. */
-  readonly causationId?: string
-  /** The W3C `traceparent` of the current span. */
-  readonly traceparent?: string
 }

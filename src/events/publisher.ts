@@ -7,7 +7,8 @@ import { isCorrelationId } from './correlation.ts'
 import type { EventTransport } from './event-transport.ts'
 import { header } from './header.ts'
 import { eventIdOf } from './identity.ts'
-import { InvalidEvent } from './invalid-event.ts'
+import { inList, InvalidEvent } from './invalid-event.ts'
+import { inContext, isTraceparent, type PublishContext } from './publish-context.ts'
 import { versionText } from './upcast.ts'
 import type { EventInput, MethodOf, TypedInput } from './publisher-input.ts'
 import { writeToOutbox, type InTransactionOptions, type OutboxClient, type OutboxEvent } from './transactional-publisher.ts'
@@ -37,7 +38,7 @@ interface PublishMany {
   publishMany(events: readonly TypedInput[]): Promise<readonly Published[]>
 }
 
-interface Published {
+export interface Published {
   /** The id by which consumers deduplicate; publishing the same fact again yields the same id. */
   readonly eventId: string
 }
@@ -49,16 +50,18 @@ export interface PublisherOptions {
   /** Names the publishing program to those who look for it: 1 to 200 printable ASCII characters. */
   readonly producer?: string
   readonly clock?: Pick<Clock, 'now'>
+  /** Called by every publish, before it returns, for what the event does not say itself. */
+  readonly context?: () => PublishContext | undefined
 }
 
 /**
  * The publisher for applications. It sets ids, headers, version and key, so that callers pass the facts only. The record key is the campaign id,
  * so the events of a campaign keep their order. Publish after the change is committed, or just before: consumers wait for missing rows.
  */
-export function createPublisher({ transport, topic, producer, clock = systemClock }: PublisherOptions): Publisher {
+export function createPublisher({ transport, topic, producer, clock = systemClock, context }: PublisherOptions): Publisher {
   if (producer !== undefined && !isCorrelationId(producer)) throw new Error('producer must be 1 to 200 printable ASCII characters')
   const headers: Record<string, string> = producer === undefined ? {} : { [header.producer]: producer }
-  const toMessage = (event: TypedInput): EncodedMessage => encode(event, { now: clock.now(), topic, headers })
+  const toMessage = (event: TypedInput): EncodedMessage => encode(inContext(event, context), { now: clock.now(), topic, headers })
   return {
     ...publishTo(toMessage, async (messages) => {
       for (const [to, some] of Map.groupBy(messages, (message) => message.topic)) await transport.send(to, some)
@@ -72,7 +75,7 @@ function publishTo(
   send: (messages: readonly EncodedMessage[]) => Promise<void>,
 ): PublishOne & PublishMany {
   async function publishMany(events: readonly TypedInput[]): Promise<readonly Published[]> {
-    const messages = events.map(toMessage)
+    const messages = events.map((event, index) => inList(index, () => toMessage(event)))
     if (messages.length > 0) await send(messages)
     return messages.map(({ eventId }) => ({ eventId }))
   }
@@ -111,7 +114,7 @@ function encode(
   const eventId = lowerCase(input.eventId) ?? eventIdOf(type, data)
   const envelope = { id: eventId, type, account_id: lowerCase(input.accountId), campaign_id: data.campaign_id, data, timestamp }
   const envelopeProblem = envelopeFault(withoutGaps(envelope))
-  if (envelopeProblem !== null) throw new InvalidEvent(type, envelopeProblem)
+  if (envelopeProblem !== null) throw new InvalidEvent(type, envelopeProblem.replaceAll('/id ', '/event_id '))
   return {
     topic: catalogue[type].topic ?? by.topic,
     type,
@@ -172,8 +175,7 @@ function tracing(type: EventType, { correlationId, causationId, traceparent }: T
   for (const [name, id] of Object.entries({ correlationId, causationId })) {
     if (id !== undefined && !isCorrelationId(id)) throw new InvalidEvent(type, `${name} must be 1 to 200 printable ASCII characters`)
   }
-  // https://www.w3.org/TR/trace-context/#traceparent-header, version 00
-  if (traceparent !== undefined && !/^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(traceparent)) {
+  if (traceparent !== undefined && !isTraceparent(traceparent)) {
     throw new InvalidEvent(type, 'traceparent must be a W3C traceparent of version 00')
   }
   return {

@@ -132,7 +132,11 @@ describe('the publisher', () => {
   })
 
   it.each([
-    ['an invalid user id', { ...everything[0], userId: 'x' }, 'user.signed_up was not published: userId breaks format'],
+    [
+      'an invalid user id',
+      { ...everything[0], userId: 'x' },
+      'user.signed_up was not published: userId breaks format (event 6 of the list)',
+    ],
     ['a missing address', { ...everything[0], email: undefined }, 'email breaks required'],
     ['an empty address', { ...everything[1], email: '' }, 'email breaks minLength'],
     ['an invalid account id', { ...everything[2], accountId: '' }, 'accountId breaks format'],
@@ -140,7 +144,7 @@ describe('the publisher', () => {
     ['no campaign', { ...everything[2], campaignId: undefined }, 'campaignId breaks required'],
     ['points that are text', { ...everything[3], pointsPerReferral: '10' }, 'pointsPerReferral breaks type'],
     ['half a participant', { ...everything[5], participantCount: 0.5 }, 'participantCount breaks'],
-    ['an invalid event id', { ...everything[4], eventId: 'mine' }, 'id breaks format'],
+    ['an invalid event id', { ...everything[4], eventId: 'mine' }, 'eventId breaks format'],
     ['an invalid date', { ...everything[4], timestamp: new Date(Number.NaN) }, 'timestamp must be a valid Date'],
     ['a correlation id of two lines', { ...everything[4], correlationId: 'a\nb' }, 'correlationId must be'],
     ['a causation id beyond ASCII', { ...everything[4], causationId: 'é' }, 'causationId must be'],
@@ -152,6 +156,21 @@ describe('the publisher', () => {
     expect(refused).toBeInstanceOf(InvalidEvent)
     expect(refused).toHaveProperty('message', expect.stringContaining(sentence))
     expect(sends).toEqual([])
+  })
+
+  it.each([
+    ['userId', { ...signedUp, userId: 'x' }],
+    ['email', { ...signedUp, email: undefined }],
+    ['accountId', { ...signedUp, accountId: 'x' }],
+    ['eventId', { ...signedUp, eventId: 'x' }],
+    ['timestamp', { ...signedUp, timestamp: new Date(Number.NaN) }],
+    ['traceparent', { ...signedUp, traceparent: '1' }],
+  ])('names the path %s of what is wrong, with the index of the event in a list', async (path, fields) => {
+    const { publisher } = createRecorder()
+    const event = typeless({ type: 'user.signed_up', ...fields })
+    const alone: unknown = await Reflect.apply(publisher.publishUserSignedUp, null, [fields]).catch((error: unknown) => error)
+    expect(alone).toMatchObject({ name: 'InvalidEvent', path })
+    await expect(publisher.publishMany([...everything, event])).rejects.toMatchObject({ path: `6/${path}` })
   })
 
   it('does not call a transport for an empty list', async () => {
