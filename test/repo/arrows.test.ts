@@ -20,6 +20,7 @@ const rooms = [
     'consumers',
     'admin',
     'catalogue',
+    'publisher',
     'daemon',
     'supervisor',
   ].map((name) => `src/${name}`),
@@ -68,6 +69,15 @@ const arrows: Readonly<Record<string, readonly Allowed[]>> = {
   'src/infra/mail': [room('src/std'), room('src/delivery')],
   'src/infra/http': [room('src/std'), typesOf('src/delivery')],
   'src/infra/telemetry': [...language, room('src/ingest')],
+  // The package: what another service installs.
+  'src/publisher': [
+    room('src/std'),
+    room('src/events'),
+    {
+      to: /^src\/infra\/kafka\/(?:client\/(?:access|client-error|noted-faults)|patches\/broker-sockets|producer\/kafka-producer)\.ts$/,
+      as: 'value',
+    },
+  ],
   // Starts the daemon's processes and loads nothing of theirs.
   'src/supervisor': [
     room('src/std'),
@@ -105,6 +115,8 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   'rate-limiter-flexible': ['src/delivery'],
   yaml: ['cmd/catalogue', 'test'],
   commander: ['cmd'],
+  rolldown: ['cmd/package'],
+  'rolldown-plugin-dts': ['cmd/package'],
   'log-update': ['cmd'],
   'postal-mime': ['cmd'],
 }

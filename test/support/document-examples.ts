@@ -37,6 +37,10 @@ export async function writeExamples(
   const folder = await mkdtempDisposable(join(tmpdir(), 'kafka-worker-examples-'))
   const paths = list.map((example, index) => join(folder.path, `${example.name ?? `unnamed-${index}`}.ts`))
   await writeFile(join(folder.path, 'package.json'), '{"type":"module"}\n')
-  for (const [index, { code }] of list.entries()) await writeFile(paths[index] ?? '', code.replaceAll(/'\.\//g, `'${process.cwd()}/`))
+  const publisher = `'${process.cwd()}/src/publisher/connect-publisher.ts'`
+  for (const [index, { code }] of list.entries()) {
+    const inRepository = code.replaceAll(/'\.\//g, `'${process.cwd()}/`).replaceAll("'kafka-worker/publisher'", publisher)
+    await writeFile(paths[index] ?? '', inRepository)
+  }
   return { folder: folder.path, paths, [Symbol.asyncDispose]: () => folder.remove() }
 }

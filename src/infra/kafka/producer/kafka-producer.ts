@@ -25,14 +25,7 @@ export interface LogProducer {
  * therefore duplicate a record; our consumers deduplicate by event id. `retries`: how often kafkajs retries before a send is rejected.
  */
 export function createLogProducer(settings: KafkaSettings, { retries = 5 } = {}): LogProducer {
-  const { kafka, destroyConnections } = createKafkaClient(settings, { retries })
-  const chosen = new ChosenPartitions()
-  const producer = kafka.producer({
-    idempotent: false,
-    allowAutoTopicCreation: false,
-    createPartitioner: () => chosen.once(partitionOrKey()),
-    metadataMaxAge: 60_000,
-  })
+  const producer = createRawProducer(settings, { retries, idempotent: false })
   return {
     connect: async () => {
       try {
@@ -43,8 +36,7 @@ export function createLogProducer(settings: KafkaSettings, { retries = 5 } = {})
     },
     send: async (topic, messages) => {
       try {
-        for (let from = 0; from < messages.length; from += SEND_LIMIT)
-          await sendAll(producer, chosen, topic, messages.slice(from, from + SEND_LIMIT))
+        await producer.send(topic, messages)
       } catch (error) {
         const refused = groupRefused(error, settings, { topic, right: 'Write' })
         if (refused !== null) throw refused
@@ -53,6 +45,41 @@ export function createLogProducer(settings: KafkaSettings, { retries = 5 } = {})
           `topic "${topic}" does not exist on ${settings.brokers.join(', ')}: create it with \`workerctl topics apply\``,
         )
       }
+    },
+    disconnect: () => producer.disconnect(),
+  }
+}
+
+/**
+ * A {@link LogProducer} whose errors are those of kafkajs.
+ *
+ * @param options.retries how often kafkajs itself retries, with exponential backoff from 300 ms, before it throws
+ * @param options.idempotent the broker recognises a batch that is sent again. Only for callers that send one batch at a time, and that go on
+ *   with another producer once they have given a batch up: kafkajs takes its sequence numbers back when a request fails, and the broker
+ *   acknowledges the next batch of as many records as a duplicate of the one that it had appended after all, without appending it
+ */
+export function createRawProducer(settings: KafkaSettings, { retries, idempotent }: { retries: number; idempotent: boolean }): LogProducer {
+  const { kafka, destroyConnections } = createKafkaClient(settings, { retries })
+  const chosen = new ChosenPartitions()
+  const copies = new WeakMap<Message, Message>()
+  // Of an idempotent producer, a message that is sent again keeps its partition: with another, a sequence number would mean another record.
+  const copyOf = (message: Message): Message => {
+    // kafkajs would use `Date.now()`, which need not be the time of day (std/clock.ts).
+    const copy = copies.get(message) ?? { timestamp: String(systemClock.now()), ...message }
+    if (idempotent) copies.set(message, copy)
+    return copy
+  }
+  const producer = kafka.producer({
+    idempotent,
+    allowAutoTopicCreation: false,
+    createPartitioner: () => chosen.once(partitionOrKey()),
+    metadataMaxAge: 60_000,
+  })
+  return {
+    connect: () => producer.connect(),
+    send: async (topic, messages) => {
+      for (let from = 0; from < messages.length; from += SEND_LIMIT)
+        await sendAll(producer, chosen, topic, messages.slice(from, from + SEND_LIMIT).map(copyOf))
     },
     disconnect: async () => {
       await withinDeadline(DISCONNECT_GRACE_MS, producer.disconnect().catch(noop)) // what it cannot close is destroyed
@@ -74,12 +101,9 @@ const noop = () => undefined
  * messages for that partition are never sent.
  */
 async function sendAll(producer: Producer, chosen: ChosenPartitions, topic: string, messages: readonly Message[]): Promise<void> {
-  // kafkajs would use `Date.now()`, which need not be the time of day (std/clock.ts).
-  const timestamp = String(systemClock.now())
-  // Copies: the chosen partitions apply to this send alone.
-  let left = messages.map((message) => ({ timestamp, ...message }))
+  let left = messages
   while (left.length > 0) {
-    const acknowledged = await producer.send({ topic, messages: left, acks: -1 })
+    const acknowledged = await producer.send({ topic, messages: [...left], acks: -1 })
     const partitions = new Set(acknowledged.map(({ partition }) => partition))
     const missing = left.filter((message) => !partitions.has(chosen.of(message)))
     if (missing.length === left.length) throw new Error(`the broker acknowledged none of the records sent to "${topic}"`)

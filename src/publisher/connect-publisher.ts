@@ -1,0 +1,118 @@
+import type { PublishContext } from '../events/publish-context.ts'
+import { createPublisher } from '../events/publisher.ts'
+import type { Publisher } from '../events/publisher.ts'
+import type { KafkaSasl, KafkaTls } from '../infra/kafka/client/access.ts'
+import { notingFaults } from '../infra/kafka/client/noted-faults.ts'
+import { brokerSockets } from '../infra/kafka/patches/broker-sockets.ts'
+import { createRawProducer } from '../infra/kafka/producer/kafka-producer.ts'
+import { systemClock } from '../std/clock.ts'
+import { KafkaTransport, type DroppedEvent } from './kafka-transport.ts'
+import { refusalOf } from './refusal.ts'
+
+// This file is the entry of the package `kafka-worker/publisher`, which exports the following; see cmd/package.
+export { InvalidEvent } from '../events/invalid-event.ts'
+export { PublisherError } from './publisher-error.ts'
+export type { PublishContext } from '../events/publish-context.ts'
+export type { Published, Publisher } from '../events/publisher.ts'
+export type { EventInput, TypedInput } from '../events/publisher-input.ts'
+export type { KafkaSasl, KafkaTls } from '../infra/kafka/client/access.ts'
+export type { DroppedEvent } from './kafka-transport.ts'
+
+export interface ConnectOptions {
+  /** `host:port` of one broker or more. */
+  readonly brokers: readonly string[]
+  /** The name by which the brokers know this application. */
+  readonly clientId: string
+  /** Default: `domain-events`. */
+  readonly topic?: string
+  /** Absent: plaintext. `{}` trusts the public authorities. */
+  readonly tls?: KafkaTls
+  /** Absent: no login, except by `tls.cert`. */
+  readonly sasl?: KafkaSasl
+  /**
+   * `guaranteed` (default): a promise resolves when all in-sync replicas have the event. `fire-and-forget`: it resolves as soon as the event
+   * is valid and in memory, and events that cannot be published are dropped and counted.
+   */
+  readonly mode?: 'guaranteed' | 'fire-and-forget'
+  /** How long a guaranteed call waits for Kafka, and a connect of either mode. Milliseconds; default: 30,000. */
+  readonly timeoutMs?: number
+  /** Called by every publish, in the caller's asynchronous context, for what the event does not say itself. */
+  readonly context?: () => PublishContext | undefined
+  /** Of a fire-and-forget publisher: how many events may wait for Kafka; further ones are dropped. Default: 10,000. */
+  readonly maxBufferedEvents?: number
+  /** The same in bytes, for all topics together. Default: 16 MiB. */
+  readonly maxBufferedBytes?: number
+  /** Of a fire-and-forget publisher: called for every event that is not published. */
+  readonly onDrop?: (event: DroppedEvent) => void
+  /** How long `close` waits for events that are not acknowledged yet. Milliseconds; default: 10,000. */
+  readonly closeTimeoutMs?: number
+}
+
+export type ConnectedPublisher = Publisher & {
+  /** Events of a fire-and-forget publisher that were not published. */
+  readonly dropped: number
+  /**
+   * Publishes what is left, for `closeTimeoutMs` at most, and closes the connections. Guaranteed calls that are left then reject with a
+   * {@link PublisherError}; fire-and-forget events are dropped. Never rejects.
+   */
+  close(): Promise<void>
+}
+
+/**
+ * Connects to Kafka. Publishing rejects with an {@link InvalidEvent} before anything is sent, and in guaranteed mode with a
+ * {@link PublisherError} when Kafka does not acknowledge within `timeoutMs`. The events of a topic are sent in the order of the calls, one
+ * request at a time, and stay in it when a request is repeated.
+ *
+ * @throws {PublisherError} no broker answers within `timeoutMs`, or the brokers refuse the login
+ * @throws {TypeError} an option is missing or out of range
+ */
+export async function connectPublisher(options: ConnectOptions): Promise<ConnectedPublisher> {
+  const { brokers, clientId, topic = 'domain-events', tls, sasl, mode = 'guaranteed', context, onDrop } = options
+  if (!Array.isArray(brokers) || brokers.length === 0) throw new TypeError('`brokers` must be a list of host:port, with one at least')
+  if (typeof clientId !== 'string' || clientId === '') throw new TypeError('`clientId` must name this application')
+  if (mode !== 'guaranteed' && mode !== 'fire-and-forget') throw new TypeError("`mode` must be 'guaranteed' or 'fire-and-forget'")
+  const sockets = notingFaults(brokerSockets({ idleMs: 2 * REQUEST_MS }))
+  const settings = {
+    brokers,
+    clientId,
+    tls,
+    sasl,
+    requestTimeoutMs: REQUEST_MS,
+    socketFactory: sockets.open,
+  }
+  const transport = new KafkaTransport({
+    brokers,
+    mode,
+    onDrop,
+    clock: systemClock,
+    timeoutMs: positive(options, 'timeoutMs', 30_000),
+    closeTimeoutMs: positive(options, 'closeTimeoutMs', 10_000),
+    maxBufferedEvents: positive(options, 'maxBufferedEvents', 10_000),
+    maxBufferedBytes: positive(options, 'maxBufferedBytes', 16 * 1_024 * 1_024),
+    // One retry of the client's own, after which it has read where the partitions are led now.
+    createAppender: () => createRawProducer(settings, { retries: 1, idempotent: true }),
+    networkFault: () => sockets.lastFault(),
+    refusalOf: (error, of) => refusalOf(error, { brokers, topic: of }),
+  })
+  await transport.connect(topic)
+  return {
+    ...createPublisher({ transport, topic, ...(context === undefined ? {} : { context }) }),
+    get dropped() {
+      return transport.dropped
+    },
+    close: () => transport.close(),
+  }
+}
+
+/** Of one request. A connection on which nothing is answered is replaced after twice as long. */
+const REQUEST_MS = 10_000
+
+function positive(
+  options: ConnectOptions,
+  name: 'timeoutMs' | 'closeTimeoutMs' | 'maxBufferedEvents' | 'maxBufferedBytes',
+  otherwise: number,
+): number {
+  const value = options[name] ?? otherwise
+  if (typeof value !== 'number' || !(value > 0)) throw new TypeError(`\`${name}\` must be a number above 0`)
+  return value
+}

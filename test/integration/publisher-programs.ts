@@ -1,0 +1,93 @@
+/** Programs of a service that has installed the package. Each publishes three events, a wrong one, and one to a port where nobody listens. */
+const body = (types: boolean) => `
+  const request = new Context()
+  const publisher = await connectPublisher({ brokers: [brokers], clientId: 'another-service', topic, context: () => request.current })
+  const campaignId = '0c9e6c1f-3b1d-4f0e-8d8a-5f0f7a1e2b33'
+  const about = { accountId: '7a4b1d0e-52c7-4f0a-9a53-0a6d2f6b8c11', campaignId }
+  const person = { ...about, userId: 'b1f6f0de-6a1c-4f8e-9d61-3f6f0a7c4d55', email: 'guest@example.com' }
+  request.current = { correlationId: 'request-1', traceparent: '00-' + 'a'.repeat(32) + '-' + 'b'.repeat(16) + '-01' }
+  const first = await publisher.publishUserSignedUp(person)
+  const others = await publisher.publishMany([
+    { type: 'user.verified', ...person },
+    { type: 'campaign.milestone_reached', ...about, milestone: '100_participants', participantCount: 100 },
+  ])
+  const thrown = (error${types ? ': unknown' : ''}) => error
+  const wrong = await publisher.publishUserSignedUp({ ...person, userId: 'x' }).catch(thrown)
+  const away = await connectPublisher({ brokers: [nobody], clientId: 'another-service', timeoutMs: 1_000 }).catch(thrown)
+  await publisher.close()
+  return {
+    campaignId,
+    eventIds: [first, ...others].map(({ eventId }) => eventId),
+    invalid: wrong instanceof InvalidEvent ? { name: wrong.name, path: wrong.path, known: true } : wrong,
+    away: away instanceof PublisherError ? { name: away.name, reason: away.reason, message: away.message, waitedMs: away.waitedMs, known: true } : away,
+  }
+`
+
+const untyped = `class Context {}
+async function publish(brokers, topic, nobody) {${body(false)}}
+publish(...process.argv.slice(2)).then((done) => console.log(JSON.stringify(done)))
+`
+
+export const esModule = `import { connectPublisher, InvalidEvent, PublisherError } from 'kafka-worker/publisher'
+${untyped}`
+
+export const commonJs = `const { connectPublisher, InvalidEvent, PublisherError } = require('kafka-worker/publisher')
+${untyped}`
+
+/** Compiles under \`.mts\` to an ES module, and under \`.cts\` to CommonJS. */
+export const typed = `import { connectPublisher, InvalidEvent, PublisherError, type PublishContext } from 'kafka-worker/publisher'
+class Context { current: PublishContext | undefined }
+export async function publish(brokers: string, topic: string, nobody: string) {${body(true)}}
+`
+
+/** Each line below a comment must not compile, and everything else must. */
+export const expectedErrors = `import { connectPublisher, type ConnectedPublisher, type DroppedEvent, type EventInput, type TypedInput } from 'kafka-worker/publisher'
+const about = { accountId: 'a', campaignId: 'c' }
+export async function wrong(publisher: ConnectedPublisher) {
+  const { eventId } = await publisher.publishUserSignedUp({ ...about, userId: 'u', email: 'e', timestamp: new Date() })
+  eventId satisfies string
+  // @ts-expect-error: a misspelt field
+  await publisher.publishUserSignedUp({ ...about, userid: 'u', email: 'e' })
+  // @ts-expect-error: a missing field
+  await publisher.publishUserSignedUp({ ...about, userId: 'u' })
+  // @ts-expect-error: a field of another type
+  await publisher.publishCampaignMilestoneReached({ ...about, milestone: 'm', participantCount: '100' })
+  // @ts-expect-error: a field of another event
+  await publisher.publishUserVerified({ ...about, userId: 'u', email: 'e', milestone: 'm' })
+  // @ts-expect-error: an event that does not exist
+  await publisher.publishUserDeleted({ ...about, userId: 'u' })
+  // @ts-expect-error: a misspelt type
+  await publisher.publishMany([{ type: 'user.signed-up', ...about, userId: 'u', email: 'e' }])
+  // @ts-expect-error: read only
+  publisher.dropped = 1
+  // @ts-expect-error: a mode that does not exist
+  await connectPublisher({ brokers: ['b:9092'], clientId: 'c', mode: 'quick' })
+  // @ts-expect-error: a login without its password
+  await connectPublisher({ brokers: ['b:9092'], clientId: 'c', sasl: { mechanism: 'PLAIN', username: 'u' } })
+  const count: number = publisher.dropped
+  const input: EventInput['user.signed_up'] = { ...about, userId: 'u', email: 'e' }
+  const list: readonly TypedInput[] = [{ type: 'user.signed_up', ...input }]
+  await publisher.publishMany(list)
+  const onDrop = ({ eventId, type, reason, detail }: DroppedEvent) => [eventId, type, reason satisfies 'full' | 'refused' | 'closed', detail]
+  await connectPublisher({ brokers: ['b:9092'], clientId: 'c', mode: 'fire-and-forget', onDrop, maxBufferedEvents: count })
+}
+`
+
+/** As strict as TypeScript gets, without declarations of anything but the language. */
+export function tsConfig(resolution: 'node16' | 'bundler', files: readonly string[]) {
+  const module =
+    resolution === 'node16' ? { module: 'node16', moduleResolution: 'node16' } : { module: 'esnext', moduleResolution: 'bundler' }
+  const compilerOptions = {
+    ...module,
+    target: 'es2022',
+    lib: ['es2022'],
+    types: [] as string[],
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noUncheckedIndexedAccess: true,
+    skipLibCheck: false,
+    rootDir: '.',
+    outDir: 'out',
+  }
+  return { compilerOptions, files }
+}
