@@ -8,6 +8,14 @@ export const leftOut: Readonly<Record<string, readonly string[]>> = {
   // The walk of CONTRIBUTING, in a copy of the repository.
   'test/integration/contributing-walkthrough.test.ts': ['test/repo/walk.test.ts', 'test/repo/consumers.test.ts'],
 
+  // The package, from `npm pack` to programs of another service.
+  'test/integration/publisher-package.test.ts': [
+    'test/unit/publisher/kafka-transport.test.ts',
+    'test/unit/publisher/topic-queue.test.ts',
+    'test/repo/packed-types.test.ts',
+    'test/contract/documents/examples.test.ts',
+  ],
+
   // The Kafka client.
   'test/contract/kafka/compressed-topic.test.ts': [
     'test/unit/infra/kafka/records/packed-records.test.ts',
@@ -110,6 +118,8 @@ export const heartOf: Readonly<Record<string, readonly string[]>> = {
   'test/faults/kafka/offset-moved-ahead-by-another-tool.test.ts': [
     'test/e2e/start-continues-at-the-row-not-at-the-committed-offset.test.ts',
   ],
+  'test/faults/kafka/publisher-keeps-order-over-cut-connections.test.ts': ['test/unit/publisher/topic-queue.test.ts'],
+  'test/faults/kafka/publisher-without-kafka-rejects-within-its-time.test.ts': ['test/unit/publisher/topic-queue.test.ts'],
   'test/faults/postgres/deadlock-between-recalculation-and-platform.test.ts': ['test/contract/postgres/leaderboard-windows.test.ts'],
   'test/faults/postgres/only-accepted-offsets-are-committed.test.ts': ['test/unit/ingest/offset-committer.test.ts'],
   'test/faults/postgres/reconciliation-repairs-positions-without-events.test.ts': ['test/contract/postgres/leaderboard-sweep.test.ts'],

@@ -13,8 +13,8 @@ const replaced = ['package.json', 'README.md']
 
 /**
  * Runs before and after `npm pack`, which packs whatever `package.json` says: `prepack` builds the publisher and puts the package's own
- * `package.json` and `README.md` in the place of the repository's, `postpack` puts those back. A pack that was interrupted in between is
- * put right by either.
+ * `package.json` and `README.md` in the place of the repository's, `postpack` puts those back. A kill in between
+ * leaves the package's files there; git has the others.
  *
  * @returns the exit code
  */

@@ -26,9 +26,9 @@ export interface ConnectOptions {
   /** Default: `domain-events`. */
   readonly topic?: string
   /** Absent: plaintext. `{}` trusts the public authorities. */
-  readonly tls?: KafkaTls
+  readonly tls?: KafkaTls | undefined
   /** Absent: no login, except by `tls.cert`. */
-  readonly sasl?: KafkaSasl
+  readonly sasl?: KafkaSasl | undefined
   /**
    * `guaranteed` (default): a promise resolves when all in-sync replicas have the event. `fire-and-forget`: it resolves as soon as the event
    * is valid and in memory, and events that cannot be published are dropped and counted.

@@ -63,7 +63,7 @@ export class KafkaTransport implements EventTransport {
       if (refusal !== null) throw new PublisherError('refused', refusal.sentence, waited())
       await clock.sleep(Math.min(RETRY_MS, Math.max(timeoutMs - waited(), 0)))
       if (result.is === 'failed' && waited() < timeoutMs) continue
-      const cause = this.#options.networkFault() ?? (result.is === 'failed' ? messageOf(result.error) : 'no answer')
+      const cause = result.is === 'failed' ? messageOf(result.error) : (this.#options.networkFault() ?? 'no answer')
       const sentence = `no Kafka broker answers at ${brokers.join(', ')}, waited ${seconds(waited())} (${cause}): start Kafka there, or correct \`brokers\``
       await queue.disconnect()
       throw new PublisherError('unavailable', sentence, waited())
@@ -119,7 +119,7 @@ export class KafkaTransport implements EventTransport {
         end(new PublisherError(reason, sentence, clock.monotonic() - startedAt))
       const timer = setTimeout(() => {
         const what = messages.length === 1 ? typeOf(messages[0]) : `${messages.length} events`
-        const cause = this.#options.networkFault() ?? queue.trouble ?? 'no answer'
+        const cause = queue.trouble ?? this.#options.networkFault() ?? 'no answer'
         failed(
           'unavailable',
           `Kafka at ${brokers.join(', ')} has not acknowledged ${what} within ${seconds(clock.monotonic() - startedAt)} (${cause}): ` +
@@ -148,7 +148,7 @@ export class KafkaTransport implements EventTransport {
       return
     }
     if (this.#buffer.events + 1 > maxBufferedEvents || this.#buffer.bytes + bytes > maxBufferedBytes) {
-      const trouble = this.#options.networkFault() ?? this.#queueOf(topic).trouble
+      const trouble = this.#queueOf(topic).trouble ?? this.#options.networkFault()
       const cause = trouble === null ? '' : ` (${trouble})`
       this.#drop(message, 'full', `${this.#buffer.events} events of ${this.#buffer.bytes} bytes wait for Kafka${cause}`)
       return

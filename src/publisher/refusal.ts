@@ -23,8 +23,12 @@ export function refusalOf(error: unknown, { brokers, topic }: { brokers: readonl
     return { isOf: 'cluster', sentence: `${kafka} accepts no login on this port: leave out \`sasl\`, or correct the port in \`brokers\`` }
   if (has('SASL_AUTHENTICATION_FAILED') || hasCause(error, ({ name }) => name === 'KafkaJSSASLAuthenticationError'))
     return { isOf: 'cluster', sentence: `${kafka} rejects the user or the password: correct \`sasl\`` }
+  // An idempotent producer needs Write on some topic, or the old right (https://cwiki.apache.org/confluence/display/KAFKA/KIP-679).
   if (has('CLUSTER_AUTHORIZATION_FAILED'))
-    return { isOf: 'cluster', sentence: `${kafka} does not give this user the right IdempotentWrite on the cluster: grant it` }
+    return {
+      isOf: 'cluster',
+      sentence: `${kafka} does not give this user the right Write on topic "${topic}": grant it, and IdempotentWrite on the cluster before Kafka 3.0`,
+    }
   if (has('TOPIC_AUTHORIZATION_FAILED'))
     return { isOf: 'topic', sentence: `${kafka} does not give this user the right Write on topic "${topic}": grant it` }
   if (has('UNKNOWN_TOPIC_OR_PARTITION') || has('INVALID_TOPIC_EXCEPTION'))

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import type { KafkaSettings } from '../../../src/infra/kafka/client/kafka-client.ts'
@@ -6,6 +7,7 @@ import { createEventProducer } from '../../../src/infra/kafka/producer/kafka-eve
 import { createKafkaAdmin } from '../../../src/infra/kafka/admin/kafka-admin.ts'
 import { LogAccessRefused } from '../../../src/ingest/log-admin.ts'
 import { startBrokerWithRights, type BrokerWithRights } from '../../support/broker-rights.ts'
+import { connectPublisher } from '../../../src/publisher/connect-publisher.ts'
 import { createSourceFixture, type Member } from './source-fixture.ts'
 
 const soon = { timeout: 30_000, interval: 25 }
@@ -106,6 +108,28 @@ test('each missing right is named, with its resource', async () => {
   } finally {
     await Promise.all([admin.disconnect(), producer.disconnect()])
   }
+})
+
+test('the publisher of the package needs the right Write on its topic, and no other', async () => {
+  await using s = await createSourceFixture({ settings: everything })
+  const { brokers, clientId, sasl } = asWorker
+  const connect = (topic: string) => connectPublisher({ brokers, clientId, topic, sasl })
+  const noWrite = (topic: string) => ({
+    reason: 'refused',
+    message: expect.stringContaining(`does not give this user the right Write on topic "${topic}": grant it`),
+  })
+  await expect(connect(s.topic)).rejects.toMatchObject(noWrite(s.topic))
+  await broker.grant(['topic', s.topic, 'Write'])
+  const userId = randomUUID()
+  const event = { accountId: userId, campaignId: userId, userId, email: 'guest@example.com' }
+  await vi.waitFor(async () => {
+    const publisher = await connect(s.topic)
+    await publisher.publishUserSignedUp(event).finally(() => publisher.close())
+  }, soon)
+  await using other = await createSourceFixture({ settings: everything })
+  const publisher = await connect(other.topic)
+  await expect(publisher.publishUserSignedUp(event)).rejects.toMatchObject(noWrite(other.topic))
+  await publisher.close()
 })
 
 test('more replicas than brokers are refused with the number of brokers', async () => {

@@ -11,7 +11,7 @@ describe('a refusal of the brokers', () => {
     [{ type: 'INVALID_RECORD' }, 'event', 'refuses the event'],
     [{ type: 'UNKNOWN_TOPIC_OR_PARTITION' }, 'topic', 'topic "domain-events" does not exist on Kafka at kafka.example.com:9092: create it'],
     [{ type: 'TOPIC_AUTHORIZATION_FAILED' }, 'topic', 'grant it'],
-    [{ type: 'CLUSTER_AUTHORIZATION_FAILED' }, 'cluster', 'IdempotentWrite'],
+    [{ type: 'CLUSTER_AUTHORIZATION_FAILED' }, 'cluster', 'the right Write on topic "domain-events": grant it'],
     [{ type: 'SASL_AUTHENTICATION_FAILED' }, 'cluster', 'correct `sasl`'],
     [{ name: 'KafkaJSSASLAuthenticationError' }, 'cluster', 'rejects the user or the password'],
     [{ type: 'UNSUPPORTED_SASL_MECHANISM' }, 'cluster', 'correct `sasl.mechanism`'],
