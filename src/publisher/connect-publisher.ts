@@ -52,7 +52,7 @@ export type ConnectedPublisher = Publisher & {
   /** Events of a fire-and-forget publisher that were not published. */
   readonly dropped: number
   /**
-   * Publishes what is left, for `closeTimeoutMs` at most, and closes the connections. Guaranteed calls that are left then reject with a
+   * Publishes what is left, for `closeTimeoutMs` at most, and closes the connections, which a broker that hangs delays by up to 5 s. Guaranteed calls that are left then reject with a
    * {@link PublisherError}; fire-and-forget events are dropped. Never rejects.
    */
   close(): Promise<void>

@@ -110,21 +110,26 @@ test('each missing right is named, with its resource', async () => {
   }
 })
 
+const noWrite = (topic: string) => ({
+  reason: 'refused',
+  message: expect.stringContaining(`does not give this user the right Write on topic "${topic}": grant it`),
+})
+
 test('the publisher of the package needs the right Write on its topic, and no other', async () => {
   await using s = await createSourceFixture({ settings: everything })
   const { brokers, clientId, sasl } = asWorker
   const connect = (topic: string) => connectPublisher({ brokers, clientId, topic, sasl })
-  const noWrite = (topic: string) => ({
-    reason: 'refused',
-    message: expect.stringContaining(`does not give this user the right Write on topic "${topic}": grant it`),
-  })
   await expect(connect(s.topic)).rejects.toMatchObject(noWrite(s.topic))
   await broker.grant(['topic', s.topic, 'Write'])
   const userId = randomUUID()
   const event = { accountId: userId, campaignId: userId, userId, email: 'guest@example.com' }
   await vi.waitFor(async () => {
     const publisher = await connect(s.topic)
-    await publisher.publishUserSignedUp(event).finally(() => publisher.close())
+    try {
+      await publisher.publishUserSignedUp(event)
+    } finally {
+      await publisher.close()
+    }
   }, soon)
   await using other = await createSourceFixture({ settings: everything })
   const publisher = await connect(other.topic)
