@@ -129,6 +129,8 @@ describe('the walk of CONTRIBUTING.md, in a copy of the repository', () => {
     const variables = { ...fixture.variables, KAFKA_GROUPS: 'email-workers,export-workers' }
     const workerctl = (...args: readonly string[]) => run({ ...variables }, 'node', 'cmd/workerctl/main.ts', ...args)
     await workerctl('topics', 'apply')
+    expect((await fixture.admin.topicConfig('audit-events')).get('retention.ms')).toBe('-1')
+    expect(await workerctl('topics', 'plan')).toContain('Nothing to do.')
     await workerctl('migrate')
     const group = `${fixture.groupPrefix}export-workers`
     const start = () => startDaemon(variables, [], { root: pathToFileURL(`${copy.path}/`) })

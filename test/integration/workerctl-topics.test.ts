@@ -22,10 +22,11 @@ async function everything(s: WorkerctlFixture) {
   return [...states].map(([name, { partitions, config }]) => [name, partitions.length, Object.fromEntries(config)])
 }
 
-/** What verify reports, and how it ended. */
+/** What verify reports of these topics, and how it ended. The catalogue may have events with topics of their own. */
 async function verified(s: WorkerctlFixture, environment: Record<string, string> = {}) {
   const { code, out } = await s.workerctl(['topics', 'verify', '--json'], { environment })
-  const { findings }: { findings: readonly TopicFinding[] } = JSON.parse(out)
+  const found: { findings: readonly TopicFinding[] } = JSON.parse(out)
+  const findings = found.findings.filter(({ topic }) => topic?.startsWith(s.topic) !== false)
   return { code, findings, kinds: findings.map(({ topic, is }) => `${topic === s.topic ? 'topic' : topic}: ${is}`) }
 }
 
@@ -33,11 +34,11 @@ test('plan says what is missing and exits with 2, apply creates it, and then pla
   await using s = await createWorkerctlFixture({ partitions: 0 })
   const planned = await s.workerctl(['topics', 'plan'])
   expect(planned).toMatchObject({ code: 2, err: '' })
-  expect(planned.out.split('\n')).toEqual([
+  expect(planned.out.split('\n').filter((line) => line.includes(s.topic))).toEqual([
     `Create ${s.topic} with 10 partitions and retention.ms ${MONTH} (30 days).`,
     ...lettersOf(s).map((name) => `Create ${name} with 10 partitions and retention.ms ${QUARTER} (90 days).`),
-    `${1 + defaultGroups.length} of ${1 + defaultGroups.length} topics would change.`,
   ])
+  expect(planned.out).toMatch(/\n\d+ of \d+ topics would change\.$/)
   const missing = await verified(s)
   expect(missing).toMatchObject({ code: 2, kinds: ['topic: missing', ...lettersOf(s).map((name) => `${name}: missing`)] })
 
@@ -47,7 +48,8 @@ test('plan says what is missing and exits with 2, apply creates it, and then pla
   expect(await everything(s)).toEqual([])
 
   const applied = await s.workerctl(['topics', 'apply', '--replication-factor', '1', '--json'])
-  expect(JSON.parse(applied.out)).toMatchObject({ changes: 1 + defaultGroups.length, applied: true })
+  expect(JSON.parse(applied.out)).toMatchObject({ applied: true, changes: expect.any(Number) })
+  expect(JSON.parse(applied.out).topics).toContainEqual(expect.objectContaining({ name: s.topic, action: 'create', partitions: 10 }))
   const states = await s.admin.topicStates([s.topic, ...lettersOf(s)])
   expect(
     [...states].map(([name, { partitions, config }]) => [
@@ -62,7 +64,7 @@ test('plan says what is missing and exits with 2, apply creates it, and then pla
   expect((await s.workerctl(['topics', 'apply'])).out).toBe('Nothing to do.')
   expect(await s.workerctl(['topics', 'verify'])).toEqual({
     code: 0,
-    out: `${1 + defaultGroups.length} topics verified: nothing found.`,
+    out: expect.stringMatching(/^\d+ topics verified: nothing found\.$/),
     err: '',
   })
 })
@@ -75,7 +77,12 @@ test('apply alters the settings of existing topics that would lose records, and 
   await s.admin.createTopic({ name: letters, partitions: 2, config: { 'retention.ms': WEEK } })
   const before = await s.workerctl(['topics', 'plan'])
   expect(before.code).toBe(2)
-  expect(before.out.split('\n').slice(0, 3)).toEqual([
+  expect(
+    before.out
+      .split('\n')
+      .filter((line) => line.includes(s.topic))
+      .slice(0, 3),
+  ).toEqual([
     `Change cleanup.policy of ${s.topic} from compact to delete, because compaction keeps only the last record of each key. Records older than its retention are deleted from then on.`,
     `Change retention.ms of ${s.topic} from ${WEEK} (7 days) to ${MONTH} (30 days).`,
     `Change retention.ms of ${letters} from ${WEEK} (7 days) to ${QUARTER} (90 days).`,
