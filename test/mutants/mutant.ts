@@ -18,7 +18,7 @@ export interface Edit {
 
 /** A test of a file. */
 export interface Scenario {
-  readonly project: 'contract' | 'e2e' | 'faults'
+  readonly project: 'contract' | 'integration' | 'e2e' | 'faults'
   readonly file: string
   readonly test: string
 }

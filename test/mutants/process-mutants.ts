@@ -2,7 +2,7 @@ import type { Mutant } from './mutant.ts'
 
 const several = 'test/e2e/several-processes-work-as-one-daemon.test.ts'
 
-/** Mutants of several processes under one supervisor. */
+/** Mutants of several processes under one supervisor, and of the topics that a daemon starts on. */
 export const processMutants: readonly Mutant[] = [
   {
     name: 'process outlives its supervisor',
@@ -31,6 +31,41 @@ export const processMutants: readonly Mutant[] = [
       project: 'e2e',
       file: several,
       test: 'shares the partitions and serves one port; a killed process is restarted, and nothing is lost or doubled',
+    },
+    fails: 'assertion',
+  },
+  {
+    name: 'compacted topic is read',
+    because: 'Compaction keeps only the last event of each campaign: a group that was down loses the others without a sign.',
+    edits: [
+      {
+        file: 'src/catalogue/event-topics.ts',
+        text: "if (policy.split(',').includes('compact'))",
+        becomes: "if (policy.split(',').includes('none'))",
+      },
+    ],
+    scenario: {
+      project: 'e2e',
+      file: 'test/e2e/start-against-unusable-servers-is-refused.test.ts',
+      test: 'a topic that contradicts the catalogue, unless KAFKA_TOPIC_CHECK is warn',
+    },
+    fails: 'assertion',
+  },
+  {
+    name: 'keys move without permission',
+    because:
+      'Later events of a campaign overtake earlier ones in another partition, when an operator only meant to create a dead-letter topic.',
+    edits: [
+      {
+        file: 'src/admin/topics/apply-topics.ts',
+        text: 'if (!allowPartitionChange) requireNoMove(pending)',
+        becomes: 'if (!allowPartitionChange) requireNoMove([])',
+      },
+    ],
+    scenario: {
+      project: 'integration',
+      file: 'test/integration/workerctl-topics.test.ts',
+      test: 'more partitions are planned, refused as a whole without --allow-partition-change, and added with it',
     },
     fails: 'assertion',
   },
