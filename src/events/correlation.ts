@@ -11,7 +11,7 @@ export function isCorrelationId(value: unknown): value is string {
 
 /** For a record whose value cannot be read; null: it names none that is valid. */
 export function correlationIdInHeaders(record: WithHeaders): string | null {
-  const [named] = headerTexts(record, header.correlationId)
+  const [named] = headerTexts(record, header.correlationId, false)
   return isCorrelationId(named) ? named : null
 }
 

@@ -1,9 +1,9 @@
 import { envelopeFault, knownEvents, type KnownEvents } from './catalogue/catalogue.ts'
 import { isCorrelationId } from './correlation.ts'
-import { nestsDeeperThan } from './depth.ts'
 import type { AnyEvent } from './event.ts'
 import { upcast } from './upcast.ts'
 import { readEnvelope } from './envelopes.ts'
+import { readJson } from './read-json.ts'
 import { typesInHeaders, type WithHeaders } from './header.ts'
 
 export interface EncodedEvent extends WithHeaders {
@@ -29,9 +29,6 @@ export interface KnownEnvelope {
 export type DecodeFault =
   'too-large' | 'too-deep' | 'not-utf8' | 'not-json' | 'not-an-envelope' | 'invalid-data' | 'type-mismatch' | 'unsupported-version'
 
-/** Deeper than any event of the catalogue, far below what would exhaust the stack. */
-const MAX_DEPTH = 32
-
 /** Decodes the events of a catalogue. */
 export type Decode = (encoded: EncodedEvent, limits: { readonly maxBytes: number }) => Decoded
 
@@ -54,28 +51,15 @@ function parse(encoded: EncodedEvent, limits: { readonly maxBytes: number }): { 
   if (omittedBytes !== undefined) return { fault: tooLarge(omittedBytes, limits) }
   if (value === null || value.length === 0) return { fault: fault('not-json', 'the record has no value') }
   if (value.length > limits.maxBytes) return { fault: tooLarge(value.length, limits) }
-  if (nestsDeeperThan(value, MAX_DEPTH)) return { fault: fault('too-deep', `nests deeper than ${MAX_DEPTH}`) }
-
-  let text: string
-  try {
-    text = utf8.decode(value)
-  } catch {
-    // The decoder's message adds nothing to this reason.
-    return { fault: fault('not-utf8', 'the value is not UTF-8') }
-  }
-  try {
-    return { value: JSON.parse(text) }
-  } catch {
-    // V8's message quotes the text, which may hold an address.
-    return { fault: fault('not-json', 'the value is not JSON') }
-  }
+  const read = readJson(value)
+  return 'value' in read ? read : { fault: fault(read.reason, read.detail) }
 }
-
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 function check(parsed: unknown, encoded: WithHeaders, known: KnownEvents): Decoded {
   const read = readEnvelope(parsed, encoded)
   if ('fault' in read) return fault('not-an-envelope', read.fault)
+  // Of another team, in a form that says more than ours or less: only its type is read.
+  if (read.foreignType !== undefined && known.definition(read.foreignType) === null) return { is: 'unknown-type' }
   const envelope = envelopeFault(read.fields)
   if (envelope !== null) return fault('not-an-envelope', envelope)
   // The envelope is checked; `data` is checked below, by type.
@@ -101,20 +85,17 @@ function checkData(read: AnyEvent, correlationId: unknown, known: KnownEvents): 
   if (event.data.campaign_id.toLowerCase() !== own.campaignId) {
     return { ...fault('invalid-data', '/data/campaign_id differs from /campaign_id'), envelope: own }
   }
-  return { is: 'event', event: canonical(event, correlationId) }
+  return { is: 'event', event: canonical(event, correlationId, known.idsOf(event.type)) }
 }
 
 /** Uuids in lower case, as PostgreSQL writes them: keys are compared as text. A correlation id that cannot be one is left out. */
-function canonical(checked: AnyEvent, correlationId: unknown): AnyEvent {
-  // A field of this name in the value says nothing.
-  const { correlation_id: _, ...event } = checked
-  const data = Object.fromEntries(
-    Object.entries(event.data).map(([name, value]: [string, unknown]) => [
-      name,
-      // Fields outside the catalogue may end in `_id` as well, and hold anything.
-      name.endsWith('_id') && typeof value === 'string' ? value.toLowerCase() : value,
-    ]),
-  )
+function canonical(checked: AnyEvent, correlationId: unknown, ids: readonly string[]): AnyEvent {
+  const event = 'correlation_id' in checked ? withoutCorrelation(checked) : checked
+  const data: Record<string, unknown> = { ...event.data }
+  for (const name of ids) {
+    const id = data[name]
+    if (typeof id === 'string') data[name] = id.toLowerCase()
+  }
   // The spread keeps type and data paired, as check() has verified.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   return {
@@ -125,6 +106,12 @@ function canonical(checked: AnyEvent, correlationId: unknown): AnyEvent {
     data,
     ...(isCorrelationId(correlationId) ? { correlation_id: correlationId } : {}),
   } as unknown as AnyEvent
+}
+
+/** A field of this name in the value says nothing. */
+function withoutCorrelation(event: AnyEvent): AnyEvent {
+  const { correlation_id: _, ...rest } = event
+  return rest
 }
 
 function tooLarge(bytes: number, { maxBytes }: { readonly maxBytes: number }): Decoded {

@@ -1,13 +1,16 @@
 import { correlationIdInHeaders } from './correlation.ts'
+import { readJson } from './read-json.ts'
 import { header, headerTexts, type WithHeaders } from './header.ts'
 
 /** The fields of an event as they were sent, in our names and not checked yet. */
 export interface ReadEnvelope {
   readonly fields: unknown
-  /** The versions that it names; none: the current one. */
+  /** The versions that it names; none: version 1. */
   readonly versions: readonly string[]
   /** Not checked yet; null: it names none. */
   readonly correlationId: unknown
+  /** The type, where the form is not our own and names one. */
+  readonly foreignType?: string | undefined
 }
 
 /** A form in which an event may come. */
@@ -38,8 +41,8 @@ const structuredCloudEvent: Envelope = {
   read(value) {
     const { data_base64: encoded } = value
     if (typeof encoded !== 'string') return fromAttributes(value, value['data'])
-    const data = parsed(Buffer.from(encoded, 'base64').toString('utf8'))
-    return data === undefined ? { fault: 'data_base64 is not JSON' } : fromAttributes(value, data)
+    const data = readJson(Buffer.from(encoded, 'base64'))
+    return 'value' in data ? fromAttributes(value, data.value) : { fault: `data_base64: ${data.detail}` }
   },
 }
 
@@ -108,7 +111,16 @@ export function readEnvelope(value: unknown, record: WithHeaders): ReadEnvelope 
   if ('fault' in read) return { fault: `as ${envelope.name}: ${read.fault}` }
   return envelope === domainEvent
     ? read
-    : { ...read, fields: withoutGaps(read.fields), correlationId: read.correlationId ?? correlationIdInHeaders(record) }
+    : {
+        ...read,
+        fields: withoutGaps(read.fields),
+        correlationId: read.correlationId ?? correlationIdInHeaders(record),
+        foreignType: typeOf(read.fields),
+      }
+}
+
+function typeOf(fields: unknown): string | undefined {
+  return isFields(fields) && typeof fields['type'] === 'string' ? fields['type'] : undefined
 }
 
 /** What is undefined is missing. */
@@ -116,9 +128,10 @@ function withoutGaps(fields: unknown): unknown {
   return isFields(fields) ? Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) : fields
 }
 
-/** What is neither a text nor a number is no version, and refused as the empty text. */
+/** What is neither a text nor a number names no version, and is refused as the empty text. */
 function textsOf(version: unknown): readonly string[] {
-  if (version === undefined) return []
+  // An attribute that is null is one that is not set: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md#22-type-system-mapping
+  if (version === undefined || version === null) return []
   return [typeof version === 'string' || typeof version === 'number' ? String(version) : '']
 }
 
@@ -126,14 +139,6 @@ function snakeCased(fields: Fields): Fields {
   return Object.fromEntries(
     Object.entries(fields).map(([name, value]) => [name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), value]),
   )
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 function isFields(value: unknown): value is Fields {

@@ -18,13 +18,17 @@ export const cloudEventsType = 'ce_type'
 /** The headers of a record. */
 export interface WithHeaders {
   readonly headers: Readonly<Record<string, Buffer | readonly Buffer[] | undefined>>
-  /** All values of one header as UTF-8, empty ones too, without decoding the others; without this function, `headers` are read. */
-  headerTexts?(name: string): readonly string[]
+  /**
+   * All values of one header as UTF-8, empty ones too, without decoding the others; without this function, `headers` are read.
+   *
+   * @param recurs false for values that are different in each record, which are not kept for the next one
+   */
+  headerTexts?(name: string, recurs?: boolean): readonly string[]
 }
 
 /** All values of a header, which may occur more than once; empty ones are ignored. */
-export function headerTexts(record: WithHeaders, name: string): readonly string[] {
-  return (record.headerTexts?.(name) ?? texts(record.headers[name] ?? [])).filter((text) => text !== '')
+export function headerTexts(record: WithHeaders, name: string, recurs = true): readonly string[] {
+  return (record.headerTexts?.(name, recurs) ?? texts(record.headers[name] ?? [])).filter((text) => text !== '')
 }
 
 function texts(value: Buffer | readonly Buffer[]): readonly string[] {

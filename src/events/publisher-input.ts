@@ -1,21 +1,13 @@
+import type { InputName } from './input-names.ts'
 import type { EventData, EventType } from './event.ts'
 import type { PublishContext } from './publish-context.ts'
 
 /** The fields a publisher passes for each event type: those of its `data`, in camel case. All ids are uuids, in upper or lower case. */
 export type EventInput = {
   readonly [Type in EventType]: Occurrence & {
-    readonly [Field in keyof EventData[Type] & string as Field extends 'campaign_id' ? never : CamelCase<Field>]: EventData[Type][Field]
+    readonly [Field in keyof EventData[Type] & string as Field extends 'campaign_id' ? never : InputName<Field>]: EventData[Type][Field]
   }
 }
-
-type CamelCase<Name extends string> = Name extends `${infer Head}_${infer Tail}` ? `${Head}${Capitalize<CamelCase<Tail>>}` : Name
-
-/** `publishUserSignedUp` for `user.signed_up`. */
-export type MethodOf<Type extends EventType> = `publish${PascalCase<Type>}`
-
-type PascalCase<Name extends string> = Name extends `${infer Head}.${infer Tail}`
-  ? `${Capitalize<CamelCase<Head>>}${PascalCase<Tail>}`
-  : Capitalize<CamelCase<Name>>
 
 /** An event of any type, named by `type`: for lists of mixed events. */
 export type TypedInput = { [Type in EventType]: EventInput[Type] & { readonly type: Type } }[EventType]

@@ -10,7 +10,8 @@ import { eventIdOf } from './identity.ts'
 import { inList, InvalidEvent } from './invalid-event.ts'
 import { inContext, isTraceparent, type PublishContext } from './publish-context.ts'
 import { versionText } from './upcast.ts'
-import type { EventInput, MethodOf, TypedInput } from './publisher-input.ts'
+import { inputName, methodName, type MethodName } from './input-names.ts'
+import type { EventInput, TypedInput } from './publisher-input.ts'
 import { writeToOutbox, type InTransactionOptions, type OutboxClient, type OutboxEvent } from './transactional-publisher.ts'
 
 /**
@@ -27,7 +28,7 @@ export type Publisher = PublishOne &
     inTransaction(client: OutboxClient, options?: InTransactionOptions): PublishOne & PublishMany
   }
 
-type PublishOne = { readonly [Type in EventType as MethodOf<Type>]: (event: EventInput[Type]) => Promise<Published> }
+type PublishOne = { readonly [Type in EventType as MethodName<Type>]: (event: EventInput[Type]) => Promise<Published> }
 
 interface PublishMany {
   /**
@@ -86,7 +87,7 @@ function publishTo(
     return { eventId: message.eventId }
   }
 
-  const methods = eventTypes.map((type) => [methodOf(type), (event: Omit<TypedInput, 'type'>) => publish(typed(event, type))])
+  const methods = eventTypes.map((type) => [methodName(type), (event: Omit<TypedInput, 'type'>) => publish(typed(event, type))])
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- one method for each type, by the name of its type
   return { ...(Object.fromEntries(methods) as PublishOne), publishMany }
 }
@@ -133,11 +134,6 @@ function encode(
   }
 }
 
-/** `publishUserSignedUp` for `user.signed_up`. */
-function methodOf(type: EventType): string {
-  return `publish${type.replaceAll(/(?:^|[._])([a-z])/g, (_, letter: string) => letter.toUpperCase())}`
-}
-
 function typed(event: Omit<TypedInput, 'type'>, type: EventType): TypedInput {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the method of a type takes what its type has
   return { ...event, type } as TypedInput
@@ -149,7 +145,7 @@ const fields = Object.fromEntries(
     type,
     Object.entries<object>(data.properties).map(([name, schema]) => ({
       name,
-      inputName: name.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()),
+      inputName: inputName(name),
       isId: 'format' in schema && schema.format === 'uuid',
     })),
   ]),

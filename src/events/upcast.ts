@@ -9,19 +9,19 @@ export function versionText({ version, minor = 0 }: Pick<EventDefinition, 'versi
 
 /**
  * The event as its current version has it: an older one is upcast step by step, a newer minor one is read by the fields that are known. A
- * sentence when this process cannot read it: the headers say other than one known version.
+ * sentence when this process cannot read it: it names other than one known version.
  *
- * @param versions of the headers; none is the current one
+ * @param versions that it names; none is version 1, which records had before they named any
  */
 export function upcast(
   event: AnyEvent,
   versions: readonly string[],
   definition: EventDefinition = catalogue[event.type],
 ): AnyEvent | string {
-  const [named] = versions
-  if (named === undefined) return event
+  const [named = '1', ...others] = versions
+  if (others.some((other) => other !== named)) return 'it names several versions'
   const major = majorOf(named)
-  if (major === null || versions.some((other) => other !== named)) return `the header ${named === '' ? 'is empty' : 'names no version'}`
+  if (major === null) return 'what it names is no version such as 1 or 1.2'
   if (major > definition.version) return `this process knows ${event.type} up to version ${definition.version}`
   let data: object = event.data
   for (let from = major; from < definition.version; from++) {

@@ -11,7 +11,7 @@ export interface LogRecord {
   readonly value: Buffer | null
   readonly headers: Readonly<Record<string, HeaderValue | undefined>>
   /** The values of the header of this name, in ASCII, as UTF-8: what most records are read for, without creating the other headers. */
-  headerTexts?(name: string): readonly string[]
+  headerTexts?(name: string, recurs?: boolean): readonly string[]
   /** Leader epoch at the time it was appended; missing when the log format has none. */
   readonly leaderEpoch?: number
   /** Size of a record that was too large to be kept in memory; its value is null then, and key and headers may be missing. */

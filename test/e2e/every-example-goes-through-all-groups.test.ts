@@ -54,7 +54,7 @@ test('every example of every version of every event goes through the publisher, 
 /** An example as a caller of the publisher passes it. */
 function inputOf({ type }: EventDefinition, { id, accountId, timestamp, data }: Example): TypedInput {
   const fields = Object.entries(data).map(([name, value]) => [
-    name.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()),
+    name.replaceAll(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase()),
     value,
   ])
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the publisher checks it

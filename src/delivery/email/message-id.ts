@@ -3,7 +3,7 @@ import type { MailType } from './mail-message.ts'
 
 /**
  * The Message-ID of the one mail of this type to this user about this event, with its angle brackets: the same from every
- * process and on every attempt, so that a mail system recognises a second copy. It reveals none of the three.
+ * process and on every attempt, so that a mail system recognises a second copy.
  *
  * @param domain of the sender, in ASCII
  */

@@ -35,6 +35,8 @@ export interface KnownEvents {
   definition(type: string): EventDefinition | null
   /** Null when `data` is valid, else the fields and the rules that they break; never a value. */
   dataFault(type: string, data: unknown): string | null
+  /** The fields of `data` that are uuids. */
+  idsOf(type: string): readonly string[]
   /** `data` with the defaults of the fields that are missing; the same value where the type has none. */
   withDefaults(type: string, data: unknown): unknown
 }
@@ -42,7 +44,13 @@ export interface KnownEvents {
 /** Compiles the schemas of a catalogue. */
 export function knownEventsOf(definitions: readonly EventDefinition[]): KnownEvents {
   const byType = new Map(
-    definitions.map((definition) => [definition.type, { definition, check: Compile(definition.data), fill: defaultsOf(definition.data) }]),
+    definitions.map((definition) => {
+      const { type, data } = definition
+      const ids = Object.entries(data.properties).flatMap(([name, schema]) =>
+        'format' in schema && schema.format === 'uuid' ? [name] : [],
+      )
+      return [type, { definition, check: Compile(data), fill: defaultsOf(data), ids }]
+    }),
   )
   return {
     definition: (type) => byType.get(type)?.definition ?? null,
@@ -51,6 +59,7 @@ export function knownEventsOf(definitions: readonly EventDefinition[]): KnownEve
       if (check === undefined) return `type ${type} is not in the catalogue`
       return check.Check(data) ? null : rules(check.Errors(data)[1])
     },
+    idsOf: (type) => byType.get(type)?.ids ?? [],
     withDefaults: (type, data) => byType.get(type)?.fill?.(data) ?? data,
   }
 }

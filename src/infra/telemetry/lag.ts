@@ -73,7 +73,13 @@ export function createLagMonitor(options: LagMonitorOptions): LagMonitor {
       })
       const failed = answers.find((answer) => answer.status === 'rejected')
       if (failed !== undefined && (committed.length === 0 || !(failed.reason instanceof LogAccessRefused))) throw failed.reason
-      const ranges = new Map(await Promise.all(topics.map(async (topic) => [topic, await admin.ranges(topic)] as const)))
+      const ends = await Promise.allSettled(topics.map((topic) => admin.ranges(topic)))
+      // The same of a topic.
+      const ranges = new Map(
+        topics.flatMap((topic, index) => (ends[index]?.status === 'fulfilled' ? [[topic, ends[index].value] as const] : [])),
+      )
+      const unread = ends.find((answer) => answer.status === 'rejected')
+      if (unread !== undefined && (ranges.size === 0 || !(unread.reason instanceof LogAccessRefused))) throw unread.reason
       if (stopping.signal.aborted) return
       const at = clock.monotonic()
       for (const [topic, history] of highWatermarks) history.add(at, ranges.get(topic) ?? new Map())

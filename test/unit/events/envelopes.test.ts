@@ -96,7 +96,24 @@ test('an own envelope with the headers of a CloudEvent is read as our own', () =
 test.each<[string, unknown, Readonly<Record<string, string>>, string]>([
   ['another CloudEvents', { ...cloudEvent(event).toJSON(), specversion: '0.3' }, {}, 'as a structured CloudEvent: specversion is not 1.0'],
   ['one without source', { ...cloudEvent(event).toJSON(), source: '' }, {}, 'as a structured CloudEvent: source is missing'],
-  ['encoded data that is not JSON', { specversion: '1.0', data_base64: 'AAAA' }, {}, 'as a structured CloudEvent: data_base64 is not JSON'],
+  [
+    'encoded data that is not JSON',
+    { specversion: '1.0', data_base64: 'AAAA' },
+    {},
+    'as a structured CloudEvent: data_base64: the value is not JSON',
+  ],
+  [
+    'encoded data that nests deeply',
+    { specversion: '1.0', data_base64: Buffer.from('['.repeat(40) + ']'.repeat(40)).toString('base64') },
+    {},
+    'as a structured CloudEvent: data_base64: nests deeper than 32',
+  ],
+  [
+    'encoded data that is not UTF-8',
+    { specversion: '1.0', data_base64: Buffer.from([0x22, 0xff, 0x22]).toString('base64') },
+    {},
+    'as a structured CloudEvent: data_base64: the value is not UTF-8',
+  ],
   ['no account', { ...cloudEvent(event).toJSON(), accountid: undefined }, {}, '/ breaks required: account_id'],
   [
     'binary without source',
@@ -142,7 +159,16 @@ test.each<[string, unknown, Readonly<Record<string, string>>]>([
   expect(decoded(value, headers)).toEqual({ is: 'event', event })
 })
 
+test.each<[string, unknown, Readonly<Record<string, string>>]>([
+  ['a structured CloudEvent', { specversion: '1.0', id: '7', source: '/shop', type: 'order.placed', data: {} }, {}],
+  ['a binary CloudEvent', {}, { ce_specversion: '1.0', ce_id: '7', ce_source: '/shop', ce_type: 'order.placed' }],
+  ['a BusinessEvent', { id: '7', type: 'order.placed', source: 'shop', data: {}, metadata: { timestamp: 'then' } }, {}],
+])('%s of another team, which lacks what ours have, is skipped by its type', (_, value, headers) => {
+  expect(decoded(value, headers)).toEqual({ is: 'unknown-type' })
+})
+
 test('versions come from eventversion and from metadata', () => {
+  expect(decoded({ ...cloudEvent(event).toJSON(), eventversion: null })).toMatchObject({ is: 'event' })
   expect(decoded({ ...cloudEvent(event).toJSON(), eventversion: '2' })).toMatchObject({ is: 'fault', reason: 'unsupported-version' })
   expect(decoded({ ...cloudEvent(event).toJSON(), eventversion: '1.4' })).toMatchObject({ is: 'event' })
 })

@@ -17,6 +17,11 @@ const definition: EventDefinition = {
 }
 const read = (data: object, ...versions: readonly string[]) => upcast({ ...event, data: { ...event.data, ...data } }, versions, definition)
 
+test('one that names no version is of version 1', () => {
+  expect(read({ email: undefined, mail: 'ADA@example.com' })).toMatchObject({ data: { email: 'ada@example.com' } })
+  expect(upcast(event, [], userSignedUp)).toBe(event)
+})
+
 test('an older version is read step by step as the current one', () => {
   expect(read({ email: undefined, mail: 'ADA@example.com' }, '1')).toMatchObject({ data: { email: 'ada@example.com' } })
   expect(read({ email: 'ADA@example.com' }, '2.7')).toMatchObject({ data: { email: 'ada@example.com' } })
@@ -24,18 +29,18 @@ test('an older version is read step by step as the current one', () => {
 
 test.each([['3'], ['3.0'], ['3.1'], ['3.99'], ['3.1.4'], ['3', '3']])('version %s is read as it is', (...versions) => {
   expect(read({ added: 1 }, ...versions)).toMatchObject({ data: { email: event.data.email, added: 1 } })
-  expect(upcast(event, [], definition)).toBe(event)
 })
 
 test.each([
   [['4'], 'this process knows user.signed_up up to version 3'],
   [['4.1'], 'this process knows user.signed_up up to version 3'],
-  [['one'], 'the header names no version'],
-  [['0'], 'the header names no version'],
-  [['-1'], 'the header names no version'],
-  [['1e3'], 'the header names no version'],
-  [['99999999999999999999'], 'the header names no version'],
-  [['3', '2'], 'the header names no version'],
+  [['one'], 'what it names is no version such as 1 or 1.2'],
+  [['0'], 'what it names is no version such as 1 or 1.2'],
+  [['-1'], 'what it names is no version such as 1 or 1.2'],
+  [['1e3'], 'what it names is no version such as 1 or 1.2'],
+  [['99999999999999999999'], 'what it names is no version such as 1 or 1.2'],
+  [[''], 'what it names is no version such as 1 or 1.2'],
+  [['3', '2'], 'it names several versions'],
 ])('version %s is refused: %s', (versions, sentence) => {
   expect(read({}, ...versions)).toBe(sentence)
 })

@@ -31,7 +31,10 @@ export async function readTopicSince(
   if (left.size === 0) return 0
   let count = 0
   const done = Promise.withResolvers<void>()
+  /** Where each partition continues after a join. */
+  const at = new Map(starts)
   const passed = (partition: number, next: bigint) => {
+    at.set(partition, next)
     if (next >= (left.get(partition) ?? 0n)) left.delete(partition)
     if (left.size === 0) done.resolve()
   }
@@ -46,7 +49,7 @@ export async function readTopicSince(
   })
   try {
     await source.start({
-      assigned: async () => new Map([...left.keys()].map((partition) => [partition, starts.get(partition) ?? 0n])),
+      assigned: async () => new Map([...left.keys()].map((partition) => [partition, at.get(partition) ?? 0n])),
       batch: async ({ partition, records, nextOffset }) => {
         const end = left.get(partition) ?? 0n
         for (const record of records) {

@@ -82,7 +82,7 @@ export class RecordView implements LogRecord {
     return this.#headers
   }
 
-  headerTexts(name: string): readonly string[] {
+  headerTexts(name: string, recurs = true): readonly string[] {
     const reader = new FieldReader(this.#bytes, this.#headersAt)
     const texts: string[] = []
     for (let left = reader.int(); left > 0; left--) {
@@ -93,7 +93,7 @@ export class RecordView implements LogRecord {
       const valueBytes = reader.int()
       const valueAt = reader.at
       reader.skip(valueBytes)
-      if (isNamed) texts.push(recurringText(this.#bytes, valueAt, reader.at))
+      if (isNamed) texts.push(recurs ? recurringText(this.#bytes, valueAt, reader.at) : this.#bytes.toString('utf8', valueAt, reader.at))
     }
     return texts
   }

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { createLagMonitor, publishLag } from '../../../../src/infra/telemetry/lag.ts'
 import { createMetrics } from '../../../../src/infra/telemetry/metrics.ts'
-import type { PartitionRange } from '../../../../src/ingest/log-admin.ts'
+import { LogAccessRefused, type PartitionRange } from '../../../../src/ingest/log-admin.ts'
 
 /** A Kafka admin with results that the test sets, and a clock that the test moves. */
-function setUp() {
+function setUp(groups = [{ id: 'stage.email-workers', topic: 'domain-events' }]) {
   const calls: string[] = []
   const errors: unknown[] = []
   const state = {
@@ -12,9 +12,11 @@ function setUp() {
     committed: new Map<number, bigint>(),
     ranges: new Map<number, PartitionRange>(),
     failure: null as Error | null,
+    /** Topics whose ends may not be read. */
+    hidden: new Set<string>(),
   }
   const monitor = createLagMonitor({
-    groups: [{ id: 'stage.email-workers', topic: 'domain-events' }],
+    groups,
     intervalMs: 10_000,
     onError: (error) => errors.push(error),
     clock: { now: () => 0, monotonic: () => state.now, sleep: () => new Promise(() => {}) },
@@ -25,6 +27,7 @@ function setUp() {
       },
       ranges: (topic) => {
         calls.push(`ranges ${topic}`)
+        if (state.hidden.has(topic)) return Promise.reject(new LogAccessRefused(`no right on ${topic}`))
         return Promise.resolve(new Map(state.ranges))
       },
     },
@@ -38,6 +41,27 @@ describe('the lag monitor', () => {
     const { calls, monitor } = setUp()
     await monitor.measure()
     expect(calls).toEqual(['committed stage.email-workers', 'ranges domain-events'])
+  })
+
+  it('reads the ends of each topic, and one that may not be read hides no other', async () => {
+    const groups = [
+      { id: 'email-workers', topic: 'domain-events' },
+      { id: 'export-workers', topic: 'audit-events' },
+    ]
+    const { state, errors, monitor } = setUp(groups)
+    state.ranges = new Map([[0, { low: 0n, high: 3n }]])
+    await monitor.measure()
+    expect([...(monitor.latest()?.groups ?? [])].map(([id, { topic, total }]) => [id, topic, total])).toEqual([
+      ['email-workers', 'domain-events', 3n],
+      ['export-workers', 'audit-events', 3n],
+    ])
+    state.hidden.add('audit-events')
+    await monitor.measure()
+    expect([...(monitor.latest()?.groups.keys() ?? [])]).toEqual(['email-workers'])
+    expect(errors).toEqual([])
+    state.hidden.add('domain-events')
+    await monitor.measure()
+    expect(errors).toHaveLength(1)
   })
 
   it('is measured per partition: the whole log without a commit, nothing beyond the end', async () => {
