@@ -20,6 +20,9 @@ export function logFacts(log: Log, now: () => number = () => performance.now()):
   const states = new Map<string, string>()
   /** Until when further warnings of a group's client belong to the same incident. */
   const complaints = new Map<string, number>()
+  /** Shards of the outbox that wait, and the causes that were logged since the first of them began to. */
+  const waitingShards = new Set<number>()
+  const shardCauses = new Set<string>()
   const quiet = new Map<string, { until: number; suppressed: number }>()
 
   /** A fact that no line is written of costs one comparison: most are `debug`, and there are several per delivery. */
@@ -79,6 +82,14 @@ export function logFacts(log: Log, now: () => number = () => performance.now()):
     const key = `retry ${fact.group} ${fact.kind} ${fact.reason}`
     if (isQuiet(key)) write('debug', fact, 'settled')
     writeRateLimited(level, fact, key, 'settled', fieldsOf(fact), OUTCOME_QUIET_MS)
+  }
+
+  /** What keeps one shard from Kafka or the database mostly keeps all of them: each cause is logged once until none waits. */
+  function writeWaitingShard(fact: Extract<Fact, { is: 'outbox-waiting' }>): void {
+    const isNews = !shardCauses.has(fact.cause)
+    waitingShards.add(fact.shard)
+    shardCauses.add(fact.cause)
+    write(isNews ? 'warn' : 'debug', fact, 'outbox waiting')
   }
 
   function writeSkips(fact: Extract<Fact, { is: 'settled' | 'skipped-at-accept' }>, count: number): void {
@@ -208,9 +219,11 @@ export function logFacts(log: Log, now: () => number = () => performance.now()):
         // A topic that does not exist fails all of its events.
         return writeRateLimited('error', fact, `outbox ${fact.topic} ${fact.type} ${fact.reason}`, 'outbox event failed')
       case 'outbox-waiting':
-        return write(changed('outbox', fact.cause) ? 'warn' : 'debug', fact, 'outbox waiting')
+        return writeWaitingShard(fact)
       case 'outbox-resumed':
-        return write(states.delete('outbox') ? 'info' : 'debug', fact, 'outbox resumed')
+        waitingShards.delete(fact.shard)
+        if (waitingShards.size === 0) shardCauses.clear()
+        return write(waitingShards.size === 0 ? 'info' : 'debug', fact, 'outbox resumed')
       case 'committing':
       case 'performed':
       case 'outbox-sent':

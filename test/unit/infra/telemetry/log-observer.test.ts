@@ -253,3 +253,34 @@ describe('facts as log lines', () => {
     expect(levels()).toEqual(['error', 'warn'])
   })
 })
+
+it('writes why shards of the outbox wait once per cause until none waits, and refused events once per topic and reason', () => {
+  const { lines, observe } = setUp()
+  const waits = (shard: number, cause: string) => observe({ is: 'outbox-waiting', shard, cause, retryInMs: 500 })
+  for (let round = 0; round < 3; round++) for (const shard of [1, 2]) waits(shard, 'no broker answers')
+  waits(2, 'the connection is lost')
+  observe({ is: 'outbox-resumed', shard: 1 })
+  waits(2, 'no broker answers')
+  observe({ is: 'outbox-resumed', shard: 2 })
+  waits(1, 'no broker answers')
+  expect(lines.map(({ level, msg, shard }) => [level, msg, shard])).toEqual([
+    ['warn', 'outbox waiting', 1],
+    ['warn', 'outbox waiting', 2],
+    ['info', 'outbox resumed', 2],
+    ['warn', 'outbox waiting', 1],
+  ])
+  lines.length = 0
+  const failed = {
+    is: 'outbox-failed',
+    position: '7',
+    eventId: 'e',
+    type: 'user.signed_up',
+    reason: 'unknown-topic',
+    error: 'gone',
+  } as const
+  for (let row = 0; row < 5; row++) for (const topic of ['a', 'b']) observe({ ...failed, topic })
+  expect(lines.map(({ level, msg, topic }) => [level, msg, topic])).toEqual([
+    ['error', 'outbox event failed', 'a'],
+    ['error', 'outbox event failed', 'b'],
+  ])
+})

@@ -211,6 +211,10 @@ describe('counting facts', () => {
     observe({ is: 'swept', campaigns: 2 })
     observe({ is: 'retention', deleted: new Map([['outcomes', 7]]), durationMs: 30, complete: true })
     observe({ is: 'retention-failed', cause: '' })
+    observe({ is: 'outbox-shards', shards: [1, 4, 7], relays: 3 })
+    observe({ is: 'outbox-published', shard: 1, events: 500, repeats: 20, durationMs: 9 })
+    observe({ is: 'outbox-published', shard: 4, events: 3, repeats: 0, durationMs: 9 })
+    observe({ is: 'outbox-failed', position: '7', eventId: 'e', topic: 't', type: 'user.signed_up', reason: 'too-large', error: '' })
     const text = await metrics.render()
     for (const line of [
       'retention_rows_deleted_total{table="outcomes"} 7',
@@ -228,6 +232,11 @@ describe('counting facts', () => {
       `consumer_crashes_total{group="${group}"} 1`,
       `paused{group="${group}",reason="stopped"} 1`,
       'swept_campaigns_total 2',
+      'outbox_shards 3',
+      'outbox_published_total 503',
+      'outbox_repeats_total 20',
+      'outbox_failures_total{reason="too-large"} 1',
+      'outbox_failures_total{reason="unknown-topic"} 0',
     ]) {
       expect(text).toContain(`\nkafka_worker_${line}\n`)
     }
