@@ -13,10 +13,10 @@ class Outbox {
   readonly sessions = new Set<object>()
   marked: string[] = []
 
-  add(shard: number, count: number): void {
+  add(shard: number, count: number, topic = 'events'): void {
     for (let index = 0; index < count; index++) {
       const position = String(this.rows.length + 1)
-      const fields = { id: position, topic: 'events', key: String(shard), type: 'user.signed_up', headers: {}, payload: position, bytes: 1 }
+      const fields = { id: position, topic, key: String(shard), type: 'user.signed_up', headers: {}, payload: position, bytes: 1 }
       this.rows.push({ shard, position, ...fields })
     }
   }
@@ -147,6 +147,26 @@ describe('the relay', () => {
       { events: 2, repeats: 2 },
       { events: 2, repeats: 0 },
     ])
+  })
+
+  it('does not send the rest of a block in flight once the connection was lost', async () => {
+    const outbox = new Outbox()
+    outbox.add(2, 1)
+    outbox.add(2, 1, 'others')
+    const log = createLog()
+    const held = Promise.withResolvers<void>()
+    const { relay, sessions, reported } = createRelay(outbox, async (topic, records) => {
+      const result = await log.send(topic, records)
+      await held.promise
+      return result
+    })
+    await relay.turn()
+    await eventually('the first topic is in flight', () => log.values.length === 1 || String(log.values))
+    sessions[0]?.lose()
+    await expect(relay.turn()).rejects.toThrow('the connection is lost')
+    held.resolve()
+    await eventually('the shard waits', () => reported('outbox-waiting').length === 1 || 'it does not')
+    expect(log.values).toEqual(['1'])
   })
 
   it('waits for Kafka with growing pauses, fails nothing, and says why', async () => {
