@@ -1,3 +1,4 @@
+import { isCorrelationId } from '../events/correlation.ts'
 import type { PublishContext } from '../events/publish-context.ts'
 import { createPublisher } from '../events/publisher.ts'
 import type { Publisher } from '../events/publisher.ts'
@@ -69,7 +70,7 @@ export type ConnectedPublisher = Publisher & {
 export async function connectPublisher(options: ConnectOptions): Promise<ConnectedPublisher> {
   const { brokers, clientId, topic = 'domain-events', tls, sasl, mode = 'guaranteed', context, onDrop } = options
   if (!Array.isArray(brokers) || brokers.length === 0) throw new TypeError('`brokers` must be a list of host:port, with one at least')
-  if (typeof clientId !== 'string' || clientId === '') throw new TypeError('`clientId` must name this application')
+  if (!isCorrelationId(clientId)) throw new TypeError('`clientId` must name this application in 1 to 200 printable ASCII characters')
   if (mode !== 'guaranteed' && mode !== 'fire-and-forget') throw new TypeError("`mode` must be 'guaranteed' or 'fire-and-forget'")
   const sockets = notingFaults(brokerSockets({ idleMs: 2 * REQUEST_MS }))
   const settings = {
@@ -96,7 +97,7 @@ export async function connectPublisher(options: ConnectOptions): Promise<Connect
   })
   await transport.connect(topic)
   return {
-    ...createPublisher({ transport, topic, ...(context === undefined ? {} : { context }) }),
+    ...createPublisher({ transport, topic, producer: clientId, ...(context === undefined ? {} : { context }) }),
     get dropped() {
       return transport.dropped
     },
