@@ -1,7 +1,11 @@
 import { schemaFault } from '../events/catalogue/catalogue.ts'
+import { areTakenTogether } from './cases-together.ts'
 import {
   allValuesOf,
+  annotations,
+  besideCases,
   casesOf,
+  everyCaseOf,
   greatestOf,
   itemsOf,
   leastOf,
@@ -12,8 +16,9 @@ import {
   valuesOf,
   type Schema,
 } from './json-schema.ts'
+import { readable } from './readable.ts'
 import { samplesOf } from './samples.ts'
-import { catalogueStrictness, type Strictness } from './strictness.ts'
+import { catalogueStrictness, isLenientWriter, type Strictness } from './strictness.ts'
 
 /** Something that a writer may write and a reader refuses. */
 export interface Break {
@@ -23,23 +28,22 @@ export interface Break {
   readonly rule: string
 }
 
-/** Why a reader may refuse a record of a writer; none when it reads them all. A field with a default may be missing: readers fill it in. */
+/**
+ * Why a reader may refuse a record of a writer; none when it reads them all. A field with a default may be missing: readers fill it in. Errs on the
+ * side of a break: that a record is refused is shown by {@link counterexample}, that all are read never by samples.
+ */
 export function breaksBetween(writer: Schema, reader: Schema, how: Strictness = catalogueStrictness, path = ''): readonly Break[] {
   if (Object.keys(reader).every((keyword) => annotations.has(keyword))) return []
+  const beside = [...new Set([...besideCases(writer), ...besideCases(reader)])]
+  if (beside.length > 0) return [{ path, rule: `has ${beside.join(' and ')} beside anyOf, which cannot be compared` }]
   const cases = casesOf(writer)
   if (cases !== null) return cases.flatMap((one) => breaksBetween(one, reader, how, path))
-  const values = allValuesOf(writer)
-  if (values !== null) {
+  const values = allValuesOf(writer)?.filter((value) => schemaFault(writer, value) === null)
+  if (values !== undefined) {
     const refused = values.filter((value) => schemaFault(readable(reader, how), value) !== null)
     return refused.length === 0 ? [] : [{ path, rule: `may be ${listed(refused)}` }]
   }
-  const taken = casesOf(reader)
-  if (taken !== null) {
-    const answers = taken.map((other) => breaksBetween(writer, other, how, path))
-    // Several cases may take together what none takes alone: their edges say so.
-    const isTaken = answers.some((breaks) => breaks.length === 0) || refusedSamples(writer, reader, how).length === 0
-    return isTaken ? [] : (answers[0] ?? [])
-  }
+  if (casesOf(reader) !== null) return caseBreaks(writer, reader, how, path)
   const known = valuesOf(reader)
   if (known !== null) return [{ path, rule: `is not limited to ${listed(known)}` }]
 
@@ -56,8 +60,16 @@ export function breaksBetween(writer: Schema, reader: Schema, how: Strictness = 
     .concat(written.includes('object') ? fieldBreaks(writer, reader, how, path) : [])
 }
 
-/** Keywords that refuse nothing. */
-const annotations: ReadonlySet<string> = new Set(['title', 'description', 'default', 'examples'])
+/** Several cases may take together what none takes alone. */
+function caseBreaks(writer: Schema, reader: Schema, how: Strictness, path: string): readonly Break[] {
+  const cases = everyCaseOf(reader)
+  const [first, ...others] = cases.map((other) => breaksBetween(writer, other, how, path))
+  if (first === undefined) return [{ path, rule: 'is not one of no cases' }]
+  if ([first, ...others].some((breaks) => breaks.length === 0)) return []
+  if (refusedSamples(writer, reader, how).length > 0) return first
+  const isTaken = (part: Schema) => cases.some((other) => breaksBetween(part, other, how).length === 0)
+  return areTakenTogether(writer, cases, isTaken) ? [] : first
+}
 
 function textRules(writer: Schema, reader: Schema): readonly string[] {
   return [
@@ -111,12 +123,16 @@ function numberRules(writer: Schema, reader: Schema): readonly string[] {
   ]
 }
 
-const maxItems = (schema: Schema) => numberOf(schema, 'maxItems', Infinity)
+/** Items that may not repeat are no more than there are values of them. */
+function maxItems(schema: Schema): number {
+  const most = numberOf(schema, 'maxItems', Infinity)
+  return schema['uniqueItems'] === true ? Math.min(most, allValuesOf(itemsOf(schema))?.length ?? Infinity) : most
+}
 
 function itemRules(writer: Schema, reader: Schema): readonly string[] {
   const mayRepeat = writer['uniqueItems'] !== true && maxItems(writer) > 1
   return [
-    ...lengthRules(writer, reader, 'minItems', 'maxItems', 'items'),
+    ...lengthRules({ ...writer, maxItems: maxItems(writer) }, reader, 'minItems', 'maxItems', 'items'),
     ...(reader['uniqueItems'] === true && mayRepeat ? ['may have an item twice'] : []),
   ]
 }
@@ -124,6 +140,7 @@ function itemRules(writer: Schema, reader: Schema): readonly string[] {
 function fieldBreaks(writer: Schema, reader: Schema, how: Strictness, path: string): readonly Break[] {
   const [written, read] = [propertiesOf(writer), propertiesOf(reader)]
   const always = requiredOf(writer)
+  const isLenient = isLenientWriter(writer, how)
   const needed = requiredOf(readable(reader, how))
   const missing = needed.filter((name) => !always.includes(name))
   const found: Break[] = missing.map((name) => ({
@@ -134,12 +151,11 @@ function fieldBreaks(writer: Schema, reader: Schema, how: Strictness, path: stri
     const at = `${path}/${name}`
     const mine = written[name]
     if (mine !== undefined) found.push(...breaksBetween(mine, schema, how, at))
-    else if (how.writer === 'lenient' && breaksBetween({}, schema, how).length > 0)
-      found.push({ path: at, rule: 'may have been written as anything' })
+    else if (isLenient && breaksBetween({}, schema, how).length > 0) found.push({ path: at, rule: 'may have been written as anything' })
   }
-  if (how.reader === 'closed') {
+  if (how.reader === 'closed' && 'properties' in reader) {
     for (const name of Object.keys(written)) if (read[name] === undefined) found.push({ path: `${path}/${name}`, rule: 'is not known' })
-    if (how.writer === 'lenient') found.push({ path, rule: 'may have fields that are not known' })
+    if (isLenient) found.push({ path, rule: 'may have fields that are not known' })
   }
   return found
 }
@@ -159,25 +175,6 @@ function refusedSamples(writer: Schema, reader: Schema, how: Strictness): readon
     const fault = schemaFault(judge, record)
     return fault === null ? [] : [{ record, fault }]
   })
-}
-
-/** What a reader accepts: fields with a default may be missing, and a closed one takes no others. */
-export function readable(schema: Schema, how: Strictness): Schema {
-  const cases = casesOf(schema)
-  if (cases !== null) return { ...schema, anyOf: cases.map((one) => readable(one, how)) }
-  const properties = propertiesOf(schema)
-  const isObject = 'properties' in schema || schema['type'] === 'object'
-  return {
-    ...schema,
-    ...('items' in schema ? { items: readable(itemsOf(schema), how) } : {}),
-    ...(isObject
-      ? {
-          properties: Object.fromEntries(Object.entries(properties).map(([name, one]) => [name, readable(one, how)])),
-          required: requiredOf(schema).filter((name) => properties[name]?.['default'] === undefined),
-          ...(how.reader === 'closed' ? { additionalProperties: false } : {}),
-        }
-      : {}),
-  }
 }
 
 function listed(values: readonly unknown[]): string {

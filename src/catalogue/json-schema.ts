@@ -30,6 +30,14 @@ export const keywords: ReadonlySet<string> = new Set([
   'uniqueItems',
 ])
 
+/** Keywords that refuse nothing. */
+export const annotations: ReadonlySet<string> = new Set(['title', 'description', 'default', 'examples'])
+
+/** Keywords that refuse something beside the cases of a schema, which say then only half of what it allows. */
+export function besideCases(schema: Schema): readonly string[] {
+  return 'anyOf' in schema ? Object.keys(schema).filter((keyword) => keyword !== 'anyOf' && !annotations.has(keyword)) : []
+}
+
 export function isSchema(value: unknown): value is Schema {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
@@ -87,9 +95,26 @@ export function casesOf({ anyOf }: Schema): readonly Schema[] | null {
   return Array.isArray(anyOf) ? anyOf.filter(isSchema) : null
 }
 
+/** The schema, or its cases and theirs. */
+export function everyCaseOf(schema: Schema): readonly Schema[] {
+  return casesOf(schema)?.flatMap(everyCaseOf) ?? [schema]
+}
+
 export function propertiesOf({ properties }: Schema): Readonly<Record<string, Schema>> {
   if (!isSchema(properties)) return {}
   return Object.fromEntries(Object.entries(properties).flatMap(([name, one]) => (isSchema(one) ? [[name, one]] : [])))
+}
+
+/** Every field at any depth, by its path: a JSON pointer, `*` for every item. */
+export function fieldsOf(schema: Schema, path = ''): ReadonlyMap<string, Schema> {
+  const fields = everyCaseOf(schema).flatMap((one) => [
+    ...Object.entries(propertiesOf(one)).flatMap(([name, field]): readonly (readonly [string, Schema])[] => [
+      [`${path}/${name}`, field],
+      ...fieldsOf(field, `${path}/${name}`),
+    ]),
+    ...('items' in one ? fieldsOf(itemsOf(one), `${path}/*`) : []),
+  ])
+  return new Map(fields)
 }
 
 export function requiredOf({ required }: Schema): readonly string[] {

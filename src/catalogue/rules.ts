@@ -3,7 +3,7 @@ import type { EventDefinition } from '../events/catalogue/define-event.ts'
 import { createTypeFilter } from '../ingest/type-filter.ts'
 import type { Consumer } from '../model/consumer.ts'
 import { envelopeOf } from './asyncapi.ts'
-import { isSchema, keywords } from './json-schema.ts'
+import { annotations, besideCases, isSchema, keywords } from './json-schema.ts'
 
 /** What a catalogue has to keep: one sentence for each rule that is broken, with the way out; none for a good one. */
 export function brokenRules(
@@ -82,6 +82,11 @@ function rulesBrokenBy(event: EventDefinition, types: readonly string[]): readon
 
 function foreignKeywords(schema: unknown, path: string): readonly string[] {
   if (!isSchema(schema)) return [`${path} is no schema. Write an object.`]
+  const beside = besideCases(schema)
+  if (beside.length > 0)
+    return [
+      `${path}: ${beside.join(' and ')} beside anyOf cannot be compared. Write it into each case; only ${[...annotations].join(', ')} may stand there.`,
+    ]
   return Object.entries(schema).flatMap(([keyword, value]) => {
     const at = `${path}/${keyword}`
     if (!keywords.has(keyword))
@@ -98,7 +103,8 @@ function foreignKeywords(schema: unknown, path: string): readonly string[] {
         : [`${at} is no object.`]
     }
     if (keyword === 'anyOf') {
-      return Array.isArray(value) ? value.flatMap((one: unknown, index) => foreignKeywords(one, `${at}/${index}`)) : [`${at} is no list.`]
+      if (!Array.isArray(value) || value.length === 0) return [`${at} is no list of cases.`]
+      return value.flatMap((one: unknown, index) => foreignKeywords(one, `${at}/${index}`))
     }
     return []
   })

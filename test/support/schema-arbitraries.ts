@@ -5,11 +5,20 @@ const bounds = fc.tuple(fc.nat(4), fc.nat(4)).map(([least, more]) => [least, lea
 const some = (schema: Schema, keys: readonly string[]) => Object.fromEntries(Object.entries(schema).filter(([key]) => keys.includes(key)))
 const names = ['a', 'b', 'c'] as const
 
-const texts: fc.Arbitrary<Schema> = fc.oneof(
+const plainTexts: fc.Arbitrary<Schema> = fc.oneof(
   bounds.chain(([minLength, maxLength]) =>
     fc.subarray(['minLength', 'maxLength']).map((keys) => ({ type: 'string', ...some({ minLength, maxLength }, keys) })),
   ),
   fc.constantFrom('uuid', 'date-time').map((format) => ({ type: 'string', format })),
+)
+const texts: fc.Arbitrary<Schema> = fc.oneof(
+  { weight: 2, arbitrary: plainTexts },
+  // Of texts of any length, each with an example, as a pattern alone names no text.
+  bounds.chain(([minLength, maxLength]) =>
+    fc
+      .tuple(fc.constantFrom('a', 'b', '0'), fc.subarray(['minLength', 'maxLength']))
+      .map(([one, keys]) => ({ type: 'string', pattern: `^${one}*$`, examples: [one], ...some({ minLength, maxLength }, keys) })),
+  ),
 )
 const numbers: fc.Arbitrary<Schema> = fc
   .tuple(fc.constantFrom('integer', 'number'), bounds, fc.boolean(), fc.boolean())
@@ -21,6 +30,21 @@ const values: fc.Arbitrary<Schema> = fc.oneof(
   fc.uniqueArray(fc.constantFrom<unknown>('a', 'b', 1, null, true), { minLength: 1 }).map((list) => ({ enum: list })),
   fc.constantFrom<unknown>('a', 2).map((value) => ({ const: value })),
 )
+const simple = fc.oneof(plainTexts, numbers, values)
+const several: fc.Arbitrary<Schema> = fc
+  .tuple(
+    fc.subarray(['null', 'boolean', 'integer', 'string'], { minLength: 2 }),
+    fc.subarray(['minLength', 'maxLength', 'minimum', 'maximum']),
+    bounds,
+  )
+  .map(([type, keys, [least, most]]) => ({ type, ...some({ minLength: least, maxLength: most, minimum: least, maximum: most }, keys) }))
+
+/** With a value that a reader fills in where a field is missing. */
+function withDefault(schema: Schema): fc.Arbitrary<Schema> {
+  return recordsOf(schema).map((value) => ({ ...schema, default: value }))
+}
+
+const maybeWithDefault = (schema: Schema) => fc.oneof({ weight: 3, arbitrary: fc.constant(schema) }, withDefault(schema))
 
 /** Schemas of the keywords of the catalogue, each with at least one record. */
 export const schemas: fc.Arbitrary<Schema> = fc.letrec<{ schema: Schema }>((tie) => ({
@@ -29,13 +53,22 @@ export const schemas: fc.Arbitrary<Schema> = fc.letrec<{ schema: Schema }>((tie)
     texts,
     numbers,
     values,
-    fc.constantFrom<Schema>({ type: 'null' }, { type: 'boolean' }),
+    fc.constantFrom<Schema>({ type: 'null' }, { type: 'boolean' }, {}),
+    several,
     fc
       .tuple(tie('schema'), bounds, fc.subarray(['minItems', 'maxItems']))
       .map(([items, [minItems, maxItems], keys]) => ({ type: 'array', items, ...some({ minItems, maxItems }, keys) })),
+    // Without a least number, and of items of which there are enough or few that are listed: there may be fewer values than a bound.
+    fc
+      .tuple(simple, bounds, fc.subarray(['maxItems']))
+      .map(([items, [, maxItems], keys]) => ({ type: 'array', items, uniqueItems: true, ...some({ maxItems }, keys) })),
     fc.array(tie('schema'), { minLength: 1, maxLength: 3 }).map((anyOf) => ({ anyOf })),
     fc
-      .tuple(fc.subarray([...names]), fc.array(tie('schema'), { minLength: 3, maxLength: 3 }), fc.subarray([...names]))
+      .tuple(
+        fc.subarray([...names]),
+        fc.array(tie('schema').chain(maybeWithDefault), { minLength: 3, maxLength: 3 }),
+        fc.subarray([...names]),
+      )
       .map(([has, those, required]) => ({
         type: 'object',
         properties: Object.fromEntries(has.map((name, index) => [name, those[index] ?? {}])),
@@ -61,10 +94,36 @@ export function changed(schema: Schema): fc.Arbitrary<Schema> {
       ...fields.map((name) => changed(properties[name] ?? {}).map((one) => ({ ...schema, properties: { ...properties, [name]: one } }))),
     )
   }
-  if ('items' in schema) return changed(itemsOf(schema)).map((items) => ({ ...schema, items }))
+  const cases = casesOf(schema)
+  if (cases !== null) {
+    const at = fc.nat(cases.length - 1)
+    return fc.oneof(
+      at.chain((index) => changed(cases[index] ?? {}).map((one) => ({ ...schema, anyOf: cases.with(index, one) }))),
+      schemas.map((added) => ({ ...schema, anyOf: [...cases, added] })),
+      at.map((index) => ({ ...schema, anyOf: cases.length === 1 ? cases : cases.toSpliced(index, 1) })),
+    )
+  }
+  const listed = valuesOf(schema)
+  if (listed !== null) {
+    const { enum: _, const: __, ...rest } = schema
+    return fc.oneof(
+      fc.subarray([...listed], { minLength: 1 }).map((less) => ({ ...rest, enum: less })),
+      fc.constantFrom('c', 7, false).map((more) => ({ ...rest, enum: [...listed, more] })),
+      fc.constantFrom(...listed).map((one) => ({ ...rest, const: one })),
+    )
+  }
+  if ('items' in schema)
+    return fc.oneof(
+      changed(itemsOf(schema)).map((items) => ({ ...schema, items })),
+      fc.subarray(['maxItems', 'uniqueItems']).map((keys) => some(schema, ['type', 'items', ...keys])),
+    )
+  const { type } = schema
   return fc
-    .subarray(Object.keys(schema), { minLength: 1 })
-    .map((keys) => ({ ...some(schema, keys), ...('type' in schema ? { type: schema['type'] } : schema) }))
+    .tuple(
+      fc.subarray(Object.keys(schema).filter((key) => key !== 'type')),
+      Array.isArray(type) ? fc.subarray(type, { minLength: 1 }) : fc.constant(type),
+    )
+    .map(([keys, kept]) => ({ ...some(schema, keys), ...('type' in schema ? { type: kept } : {}) }))
 }
 
 /** Records that a strict writer may write. */
@@ -74,8 +133,15 @@ export function recordsOf(schema: Schema): fc.Arbitrary<unknown> {
   const listed = valuesOf(schema)
   if (listed !== null) return fc.constantFrom(...listed)
   const number = (keyword: string, absent: number) => (typeof schema[keyword] === 'number' ? schema[keyword] : absent)
-  switch (schema['type']) {
+  const type = schema['type']
+  if (type === undefined) return fc.constantFrom<unknown>(null, true, 1, 0.5, 'x', [1], {}, { a: 1 })
+  if (Array.isArray(type)) return fc.oneof(...type.map((one) => recordsOf({ ...schema, type: one })))
+  switch (type) {
     case 'string':
+      if ('pattern' in schema)
+        return fc
+          .integer({ min: number('minLength', 0), max: number('maxLength', 12) })
+          .map((length) => String(schema['pattern']).charAt(1).repeat(length))
       if (schema['format'] === 'uuid') return fc.uuid()
       if (schema['format'] === 'date-time')
         return fc.date({ min: new Date(0), max: new Date(4e12), noInvalidDate: true }).map((at) => at.toISOString())
@@ -95,7 +161,9 @@ export function recordsOf(schema: Schema): fc.Arbitrary<unknown> {
         .map((whole) => (schema['type'] === 'number' && whole < most ? whole + 0.5 : whole))
     }
     case 'array':
-      return fc.array(recordsOf(itemsOf(schema)), { minLength: number('minItems', 0), maxLength: number('maxItems', 6) })
+      return schema['uniqueItems'] === true
+        ? fc.uniqueArray(recordsOf(itemsOf(schema)), { maxLength: number('maxItems', 6), selector: (item) => JSON.stringify(item) })
+        : fc.array(recordsOf(itemsOf(schema)), { minLength: number('minItems', 0), maxLength: number('maxItems', 6) })
     case 'null':
       return fc.constant(null)
     case 'boolean':

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import * as fc from 'fast-check'
-import { breaksBetween, counterexample, readable } from '../../../src/catalogue/compatibility.ts'
+import { breaksBetween, counterexample } from '../../../src/catalogue/compatibility.ts'
+import { readable } from '../../../src/catalogue/readable.ts'
 import { catalogueStrictness, type Strictness } from '../../../src/catalogue/strictness.ts'
 import type { Schema } from '../../../src/catalogue/json-schema.ts'
 import { schemaFault } from '../../../src/events/catalogue/catalogue.ts'
@@ -97,6 +98,123 @@ describe('a break', () => {
 
 const pairs = schemas.chain((writer) => fc.tuple(fc.constant(writer), fc.oneof(changed(writer), schemas)))
 const strictly: fc.Arbitrary<Strictness> = fc.constantFrom(catalogueStrictness, { writer: 'strict', reader: 'closed' })
+
+describe('a schema with cases', () => {
+  const cases = { anyOf: [text, { type: 'integer' }] }
+
+  it.each<[string, Schema, Schema]>([
+    ['the reader', text, { ...cases, maxLength: 3 }],
+    ['the writer', { ...cases, maxLength: 3 }, text],
+    ['both', { ...cases, maxLength: 3 }, { ...cases, maxLength: 3 }],
+  ])('and with rules beside them in %s is not called compatible', (_, writer, reader) => {
+    expect(breaksBetween(writer, reader)).toEqual([{ path: '', rule: 'has maxLength beside anyOf, which cannot be compared' }])
+  })
+
+  it('may have words beside them', () => {
+    expect(breaksBetween(text, { ...cases, description: 'Either.' })).toEqual([])
+  })
+
+  it.each<[string, Schema, Schema]>([
+    [
+      'a pattern',
+      text,
+      {
+        anyOf: [
+          { type: 'string', pattern: '^[^q]*$' },
+          { type: 'string', pattern: '^[^p]*$' },
+        ],
+      },
+    ],
+    ['a list of no cases', text, { anyOf: [] }],
+    [
+      'two fields',
+      object({ a: text, b: text }, ['a', 'b']),
+      { anyOf: [object({ a: { type: 'string', maxLength: 3 } }, ['a']), object({ b: { type: 'string', maxLength: 3 } }, ['b'])] },
+    ],
+  ])('does not take what only samples speak for: %s', (_, writer, reader) => {
+    expect(breaksBetween(writer, reader)).not.toEqual([])
+  })
+
+  it('has a record that no case takes, where it takes two fields to refuse one', () => {
+    const short = { type: 'string', maxLength: 3 }
+    const writer = object({ a: text, b: text }, ['a', 'b'])
+    const reader = { anyOf: [object({ a: short }, ['a']), object({ b: short }, ['b'])] }
+    const [found] = breaksBetween(writer, reader)
+    expect(found && schemaFault(reader, counterexample(writer, reader, found))).not.toBeNull()
+  })
+
+  it.each<[string, Schema, Schema]>([
+    ['types', { type: ['string', 'null'] }, { anyOf: [{ type: 'null' }, text] }],
+    ['every type', {}, { anyOf: [{ type: ['null', 'boolean', 'number'] }, { type: 'array' }, { type: 'object' }, text] }],
+    [
+      'lengths',
+      text,
+      {
+        anyOf: [
+          { type: 'string', maxLength: 3 },
+          { type: 'string', minLength: 4 },
+        ],
+      },
+    ],
+    [
+      'numbers',
+      { type: 'number' },
+      {
+        anyOf: [
+          { type: 'number', exclusiveMaximum: 0 },
+          { type: 'number', minimum: 0 },
+        ],
+      },
+    ],
+    [
+      'values of a field',
+      object({ a: { enum: [1, 2] }, b: text }, ['a']),
+      { anyOf: [object({ a: { const: 1 }, b: text }, ['a']), object({ a: { const: 2 } }, ['a'])] },
+    ],
+    [
+      'items of a list of one',
+      { type: 'array', maxItems: 1, items: { anyOf: [text, { type: 'null' }] } },
+      {
+        anyOf: [
+          { type: 'array', items: text },
+          { type: 'array', items: { type: 'null' } },
+        ],
+      },
+    ],
+  ])('takes by all cases what none takes alone: %s', (_, writer, reader) => {
+    expect(breaksBetween(writer, reader)).toEqual([])
+  })
+
+  it.each<[string, Schema, Schema]>([
+    [
+      'lengths',
+      text,
+      {
+        anyOf: [
+          { type: 'string', maxLength: 3 },
+          { type: 'string', minLength: 5 },
+        ],
+      },
+    ],
+    [
+      'numbers',
+      { type: 'number' },
+      {
+        anyOf: [
+          { type: 'number', exclusiveMaximum: 0 },
+          { type: 'number', exclusiveMinimum: 0 },
+        ],
+      },
+    ],
+    ['a field of any object', object({ a: { type: 'object' } }, ['a']), object({ a: object({ b: text }, []) }, ['a'])],
+  ])('leaves a gap that has a record: %s', (_, writer, reader) => {
+    const [found] = breaksBetween(writer, reader)
+    expect(found).toBeDefined()
+    const record = found && counterexample(writer, reader, found)
+    expect(record).toBeDefined()
+    expect(schemaFault(reader, record)).not.toBeNull()
+  })
+})
 
 describe('schemas that are drawn', () => {
   it('no record of a writer is refused by a reader that is called compatible; each break has a record that is', () => {

@@ -81,11 +81,22 @@ describe('the rules of the catalogue', () => {
       { data: schema({ who: { anyOf: [{ type: 'string', default: 'me' }, { type: 'null' }] } }) },
       '/data/properties/who/anyOf/0/default is never filled in, because it is one case of several. Leave it out.',
     ],
+    [
+      'nothing but words beside the cases of a field',
+      { data: schema({ who: { description: 'A name.', type: 'string', maxLength: 3, anyOf: [{ type: 'string' }, { type: 'null' }] } }) },
+      '/data/properties/who: type and maxLength beside anyOf cannot be compared. Write it into each case; only title, description, default, examples may',
+    ],
+    ['a case where it has cases', { data: schema({ who: { anyOf: [] } }) }, '/data/properties/who/anyOf is no list of cases.'],
     ['one schema for all items', { data: schema({ tags: { items: [{ type: 'string' }] } }) }, '/data/properties/tags/items is no schema'],
   ])('an event has %s', (_, changes, sentence) => {
     const [first] = broken(with_(changes))
     expect(first).toContain(`user.signed_up: ${sentence}`)
     expect(first).toMatch(/[.)]$/)
+  })
+
+  it('words and a default may stand beside cases', () => {
+    const who = { title: 'Who', description: 'A name.', default: null, examples: ['Ada'], anyOf: [{ type: 'string' }, { type: 'null' }] }
+    expect(broken(with_({ data: schema({ who }) }))).toEqual([])
   })
 
   it('an event has a name of its own, and an example an id of its own', () => {
