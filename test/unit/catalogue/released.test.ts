@@ -5,8 +5,10 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { changesBetween, type Catalogue } from '../../../src/catalogue/diff.ts'
 import { lastRelease, readCatalogue, releasesIn, writeRelease } from '../../../src/catalogue/released.ts'
 import { events } from '../../../src/events/catalogue/events.ts'
+import { OperatorError } from '../../../src/std/failure.ts'
 
 const current: Catalogue = { version: '1.2.0', events }
+const candidate = (changes: object) => JSON.stringify({ version: '1.0.0', events: [{ ...events[0], ...changes }] })
 let folder: string
 beforeEach(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'released-'))
@@ -28,6 +30,15 @@ test('all releases are read in the order of their numbers', async () => {
   expect((await releasesIn(folder)).map(({ version }) => version)).toEqual(['1.9.0', '1.10.0', '2.0.0'])
 })
 
+test('a folder that cannot be read is refused in a sentence', async () => {
+  const file = path.join(folder, 'released')
+  await writeFile(file, '')
+  await expect(releasesIn(file)).rejects.toThrow(
+    /^The releases of the catalogue cannot be read: ENOTDIR.* Make .*released a folder that can be read\.$/,
+  )
+  await expect(releasesIn(file)).rejects.toBeInstanceOf(OperatorError)
+})
+
 test('a release is written once, and not changed', async () => {
   expect(await writeRelease(folder, current)).toBe(path.join(folder, '1.2.0.json'))
   await writeRelease(folder, current)
@@ -44,6 +55,21 @@ test.each([
   ['{"version":"1.0.0","events":[{}]}', 'is no catalogue: its event 1 has no type.'],
   ['{"version":"1.0.0","events":[{"type":"user.joined"}]}', 'is no catalogue: user.joined has no schema of its data.'],
   ['{"version":"1.0.0","events":[{"type":"user.joined","data":{}}]}', 'is no catalogue: user.joined has no list identity.'],
+  [candidate({ owner: null }), 'is no catalogue: user.signed_up has no owner.'],
+  [candidate({ version: '1' }), 'is no catalogue: user.signed_up has the version "1", which is not 1 or above.'],
+  [candidate({ minor: -1 }), 'is no catalogue: user.signed_up has the minor -1, which is not 0 or above.'],
+  [
+    candidate({ retention: 'soon' }),
+    'is no catalogue: user.signed_up has the retention "soon", which is not domain or analytics or audit.',
+  ],
+  [candidate({ retention: 'toString' }), 'is no catalogue: user.signed_up has the retention "toString"'],
+  [candidate({ summary: 7 }), 'is no catalogue: user.signed_up has no text summary.'],
+  [candidate({ data: { type: 'object', required: [] } }), 'is no catalogue: user.signed_up has data without properties.'],
+  [candidate({ data: { type: 'object', properties: {} } }), 'is no catalogue: user.signed_up has data without a list of what is required.'],
+  [
+    candidate({ data: { type: 'object', required: [], properties: { a: { type: 'string', pattern: '(' } } } }),
+    'is no catalogue: user.signed_up has a schema that cannot be read (Invalid regular expression: /(/u: Unterminated group).',
+  ],
 ])('%s is refused in a sentence', async (contents, sentence) => {
   const file = path.join(folder, 'candidate.json')
   await writeFile(file, contents)
