@@ -6,7 +6,8 @@ import { stringify } from 'yaml'
 import { asyncApiOf } from '../../src/catalogue/asyncapi.ts'
 import { changesBetween, inWords, type Catalogue } from '../../src/catalogue/diff.ts'
 import { addRehearse } from './rehearse.ts'
-import { lastRelease, readCatalogue, writeRelease } from '../../src/catalogue/released.ts'
+import { brokenPromises } from '../../src/catalogue/promises.ts'
+import { lastRelease, readCatalogue, releasesIn, writeRelease } from '../../src/catalogue/released.ts'
 import { brokenRules } from '../../src/catalogue/rules.ts'
 import { listedConsumers } from '../../src/consumers/registry.ts'
 import { events } from '../../src/events/catalogue/events.ts'
@@ -22,9 +23,13 @@ export async function run(args: readonly string[]): Promise<number> {
   const program = new Command('catalogue').description('Checks the catalogue of events, and writes what follows from it.')
   program
     .command('check')
-    .description('Check names, owners, schemas, examples and consumers, and that the written document is that of the catalogue.')
+    .description(
+      'Check names, owners, schemas, examples and consumers, what was released, and that the written document is that of the catalogue.',
+    )
     .action(async () => {
-      const faults = [...brokenRules(events, listedConsumers, DEFAULT_TOPIC), ...(await brokenPromises()), ...(await outdated())]
+      const released = await releasesIn(releases)
+      const rules = brokenRules(events, listedConsumers, DEFAULT_TOPIC)
+      const faults = [...rules, ...brokenPromises(current, released), ...(await outdated())]
       for (const fault of faults) process.stderr.write(`${fault}\n`)
       if (faults.length === 0) process.stdout.write(`${events.length} events of catalogue ${catalogueVersion}: no rule is broken.\n`)
       code = faults.length === 0 ? 0 : 1
@@ -52,7 +57,9 @@ export async function run(args: readonly string[]): Promise<number> {
     .command('release')
     .description('Keep the catalogue as it is under config/events/released: what follows has to be compatible with it.')
     .action(async () => {
-      const faults = [...brokenRules(events, listedConsumers, DEFAULT_TOPIC), ...(await brokenPromises())]
+      const released = await releasesIn(releases)
+      const rules = brokenRules(events, listedConsumers, DEFAULT_TOPIC)
+      const faults = [...rules, ...(released.length === 0 ? [] : brokenPromises(current, released))]
       if (faults.length > 0) throw new OperatorError(faults.join('\n'))
       process.stdout.write(`${path.relative(process.cwd(), await writeRelease(releases, current))} is written.\n`)
     })
@@ -79,15 +86,6 @@ async function named(name: string): Promise<Catalogue> {
   const last = await lastRelease(releases)
   if (last === null) throw new OperatorError('No catalogue is released yet: npm run catalogue -- release')
   return last
-}
-
-/** What would break readers or records of the last release. */
-async function brokenPromises(): Promise<readonly string[]> {
-  const last = await lastRelease(releases)
-  if (last === null) return []
-  return changesBetween(last, current)
-    .filter(({ hurts }) => hurts !== null)
-    .map((change) => `${inWords(change)} Make it optional or give it a default, or raise the version of the event.`)
 }
 
 /** The document of the catalogue as it is. */

@@ -58,6 +58,7 @@ describe('the walk of CONTRIBUTING.md, in a copy of the repository', () => {
         'config/events/asyncapi.yaml': expect.stringMatching(/^\+\d+ -\d+$/),
         'src/consumers/registry.ts': lineAndImport,
         'src/events/catalogue/events.ts': '+10 -1',
+        'src/events/catalogue/version.ts': '+1 -1',
       },
     })
   })

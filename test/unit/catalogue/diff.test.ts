@@ -14,6 +14,11 @@ const words = (changes: Partial<EventDefinition>, old: EventDefinition = signedU
   changesBetween(catalogue(old), catalogue({ ...old, ...changes })).map(inWords)
 const phone = { phone: { type: 'string' } }
 
+const withDefault = (language: string): EventDefinition => ({
+  ...signedUp,
+  data: data({ people: { type: 'array', items: { type: 'object', properties: { language: { type: 'string', default: language } } } } }),
+})
+
 describe('the difference of two catalogues', () => {
   it('is nothing between equal ones', () => {
     expect(changesBetween(catalogue(signedUp), catalogue({ ...signedUp, summary: 'Somebody came.' }))).toEqual([])
@@ -38,7 +43,16 @@ describe('the difference of two catalogues', () => {
       'user.signed_up is deprecated on 2026-06-30, without a successor.',
     ],
     ['what is personal', { personal: ['user_id'] }, 'user.signed_up holds personal data in user_id.'],
-    ['a version', { version: 2 }, 'user.signed_up is version 2; records of version 1 need an upcaster.'],
+    [
+      'a version',
+      { version: 2 },
+      'user.signed_up is version 2; records of version 1 need an upcaster, and new ones are dead letters in daemons that know no version above 1: deploy the workers first.',
+    ],
+    [
+      'a default of a field that had none',
+      { data: data({ email: { ...signedUp.data.properties['email'], default: 'a@example.com' } }) },
+      'user.signed_up /email has the default "a@example.com" in place of no default: old records that lack it are read differently.',
+    ],
     [
       'words',
       { data: data({ email: { ...signedUp.data.properties['email'], description: 'Where the mails go.' } }) },
@@ -69,6 +83,44 @@ describe('the difference of two catalogues', () => {
     ['an older version', { version: 0 }, /goes back from version 1 to 0: breaks an old record\.$/],
   ])('says whom %s breaks, with a record', (_, changes, sentence) => {
     expect(words(changes)[0]).toMatch(sentence)
+  })
+
+  it('names a default that is another one, at any depth, and nothing else of its field', () => {
+    expect(words(withDefault('de'), withDefault('en'))).toEqual([
+      'user.signed_up /people/*/language has the default "de" in place of the default "en": old records that lack it are read differently.',
+    ])
+  })
+
+  it('says that no record was found where none was', () => {
+    const old: EventDefinition = { ...signedUp, data: data({ phone: { type: 'string', pattern: '^[^q]*$' } }) }
+    expect(words({ data: data({ phone: { type: 'string', pattern: '^[^Q]*$' } }) }, old)[0]).toBe(
+      'user.signed_up /phone pattern is "^[^q]*$", and has to be "^[^Q]*$": breaks an old record. No record that shows it was found, nor is it proven that there is none.',
+    )
+  })
+
+  it.each<[string, Partial<EventDefinition>, string]>([
+    ['an identity', { identity: ['email'] }, 'Keep the identity, which no version can change, or add an event of another name.'],
+    ['a topic', { topic: 'people' }, 'Keep the topic, or add an event of another name that is published there.'],
+    ['a key', { key: 'user_id' }, 'Keep the key, or add an event of another name.'],
+    ['an older version', { version: 0 }, 'Raise the version above 1 in place of that.'],
+    [
+      'a required field',
+      { data: data(phone, [...signedUp.data.required, 'phone']) },
+      'Make it optional or give it a default, or raise the version of the event.',
+    ],
+    ['a field that may be missing', { data: data({}, ['user_id', 'campaign_id']) }, 'Go on writing it, or raise the version of the event.'],
+    [
+      'a longer text',
+      { data: data({ email: { type: 'string', minLength: 1 } }) },
+      'Allow no more than before, or raise the version of the event.',
+    ],
+    [
+      'a shorter text',
+      { data: data({ email: { type: 'string', minLength: 1, maxLength: 10 } }) },
+      'Allow what was allowed before, or raise the version of the event.',
+    ],
+  ])('has a way out of its own for %s', (_, changes, wayOut) => {
+    expect(changesBetween(catalogue(signedUp), catalogue({ ...signedUp, ...changes })).map((change) => change.wayOut)).toEqual([wayOut])
   })
 
   it('has new events, and removed ones, which have to be deprecated before', () => {
