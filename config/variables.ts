@@ -54,7 +54,7 @@ const kafka = {
   KAFKA_TOPIC_CHECK: withDefault(
     oneOf(['refuse', 'warn']),
     'refuse',
-    'Whether the start is refused because of a topic that contradicts the catalogue (compacted, or kept for less than its events need), or only warns of it.',
+    'Whether the start is refused because of a topic that contradicts the catalogue (compacted, limited in size, or kept for less than its events need), or only warns of it.',
   ),
   KAFKA_CLIENT_ID: withDefault(
     matching(/^[A-Za-z0-9._-]{1,100}$/, 'letters, digits, dot, underscore and hyphen, at most 100'),

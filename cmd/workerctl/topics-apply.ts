@@ -17,7 +17,8 @@ Creates the topics of events that the catalogue names (KAFKA_TOPIC where it name
 runs by default or is named in KAFKA_GROUPS. The dead-letter topic of another group, if there is one, is treated like the others.
 Existing topics are altered where they would lose records: retention is raised to that of the class of their events (domain 30 days,
 analytics 1 year, audit forever), that of dead letters to 90 days, because their cause must be found and fixed before they are
-published again, and compaction is turned off. Retention is never shortened. The command is idempotent.
+published again, a limit of size (retention.bytes) is removed, and compaction is turned off. No record is deleted by it: a longer
+retention stays, and a topic that was only compacted keeps its records forever until you set retention.ms. The command is idempotent.
 
 Partitions are added, never removed. An existing topic of events gets more only if KAFKA_TOPIC_PARTITIONS or --partitions requests
 them and --allow-partition-change permits it, because later events of a campaign may then be in another partition than earlier

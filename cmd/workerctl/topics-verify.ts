@@ -13,6 +13,7 @@ out. Changes nothing. Needs the right DescribeConfigs on the topics and on the c
   missing                         the topic does not exist
   partitions                      more or fewer than KAFKA_TOPIC_PARTITIONS; a dead-letter topic with fewer than its topic
   retention                       records are kept for less, or for longer, than the class of the events asks
+  size-limit                      records are deleted by the size of a partition, however young
   compaction                      only the last record of each key is kept
   replicas                        more or fewer than KAFKA_TOPIC_REPLICAS
   fewer-replicas-than-min-insync  a publisher that waits for all in-sync replicas never gets an acknowledgement

@@ -15,9 +15,11 @@ export interface EventTopic {
 
 /** A setting that does not keep what is promised for the records of the topic. */
 export interface SettingFault {
-  readonly setting: 'cleanup.policy' | 'retention.ms'
+  readonly setting: 'cleanup.policy' | 'retention.ms' | 'retention.bytes'
   readonly now: string
   readonly wanted: string
+  /** What is set in the same request, so that the change itself deletes nothing. */
+  readonly beside: Readonly<Record<string, string>>
 }
 
 /** The topics that the events of a catalogue are published to; those that name none, to `defaultTopic`. */
@@ -41,7 +43,7 @@ const longestFirst: readonly RetentionClass[] = ['audit', 'analytics', 'domain']
  * https://kafka.apache.org/documentation/#topicconfigs
  */
 export function topicSettings(keptMs: number): Readonly<Record<SettingFault['setting'], string>> {
-  return { 'cleanup.policy': 'delete', 'retention.ms': String(keptMs) }
+  return { 'cleanup.policy': 'delete', 'retention.ms': String(keptMs), 'retention.bytes': '-1' }
 }
 
 /**
@@ -53,24 +55,38 @@ export function settingFaults(keptMs: number, config: ReadonlyMap<string, string
   const faults: SettingFault[] = []
   const policy = config.get('cleanup.policy') ?? 'delete'
   // https://kafka.apache.org/documentation/#compaction: the last record of each key remains.
-  if (policy.split(',').includes('compact')) faults.push({ setting: 'cleanup.policy', now: policy, wanted: wanted['cleanup.policy'] })
+  if (policy.split(',').includes('compact')) {
+    const beside = deletes(config) ? {} : { 'retention.ms': '-1', 'retention.bytes': '-1' }
+    faults.push({ setting: 'cleanup.policy', now: policy, wanted: wanted['cleanup.policy'], beside })
+  }
   const now = keptFor(config)
-  if (now >= 0 && (keptMs < 0 || now < keptMs)) faults.push({ setting: 'retention.ms', now: String(now), wanted: wanted['retention.ms'] })
+  if (now >= 0 && (keptMs < 0 || now < keptMs))
+    faults.push({ setting: 'retention.ms', now: String(now), wanted: wanted['retention.ms'], beside: {} })
+  const bytes = config.get('retention.bytes') ?? '-1'
+  if (deletes(config) && Number(bytes) >= 0)
+    faults.push({ setting: 'retention.bytes', now: bytes, wanted: wanted['retention.bytes'], beside: {} })
   return faults
 }
 
-/** `retention.ms` of a topic; negative when it keeps its records forever. */
+/**
+ * How long a topic keeps its records as far as their age decides, in milliseconds; negative: forever. The limits `retention.ms` and
+ * `retention.bytes` have no effect unless `cleanup.policy` names `delete`.
+ */
 export function keptFor(config: ReadonlyMap<string, string>): number {
-  return Number(config.get('retention.ms') ?? -1)
+  return deletes(config) ? Number(config.get('retention.ms') ?? -1) : -1
+}
+
+function deletes(config: ReadonlyMap<string, string>): boolean {
+  return (config.get('cleanup.policy') ?? 'delete').split(',').includes('delete')
 }
 
 /** How a topic contradicts the catalogue, a clause for each way; none when it keeps what the catalogue promises. */
 export function contradictions({ retention, keys }: EventTopic, config: ReadonlyMap<string, string>): readonly string[] {
-  return settingFaults(retentionMs[retention], config).map(({ setting, now, wanted }) =>
-    setting === 'cleanup.policy'
-      ? `its cleanup.policy is ${now}, which keeps only the last event of each ${keys.join(' or ')}`
-      : `it keeps events for ${inDays(now)}, and those of the class ${retention} are kept ${inDays(wanted) === FOREVER ? '' : 'for '}${inDays(wanted)}`,
-  )
+  return settingFaults(retentionMs[retention], config).map(({ setting, now, wanted }) => {
+    if (setting === 'cleanup.policy') return `its cleanup.policy is ${now}, which keeps only the last event of each ${keys.join(' or ')}`
+    if (setting === 'retention.bytes') return `its retention.bytes is ${now}, by which events are deleted however young they are`
+    return `it keeps events for ${inDays(now)}, and those of the class ${retention} are kept ${inDays(wanted) === FOREVER ? '' : 'for '}${inDays(wanted)}`
+  })
 }
 
 const FOREVER = 'forever'

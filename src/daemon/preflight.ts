@@ -1,18 +1,15 @@
 import type { Config } from '../../config/load.ts'
 import { WritesRefused } from '../infra/postgres/client/writable.ts'
-import { contradictions, keptFor, type EventTopic } from '../catalogue/event-topics.ts'
+import type { EventTopic } from '../catalogue/event-topics.ts'
 import { databaseSentence, isDatabaseAway } from '../admin/database-sentence.ts'
 import { backoff } from '../std/backoff.ts'
 import type { Clock } from '../std/clock.ts'
 import { OperatorError, messageOf, asSentence } from '../std/failure.ts'
 import { SqlError, type Sql } from '../std/sql.ts'
-import { deadLetterTopic } from '../ingest/dead-letter.ts'
 import { LogAccessRefused } from '../ingest/log-admin.ts'
 import type { LogAdmin } from '../ingest/log-admin.ts'
+import { checkTopics, TopicsRefused } from './topic-check.ts'
 
-const DAY_MS = 86_400_000
-/** A record may outlive the topic's retention by this much: segments are removed as a whole, and late. */
-const RETENTION_SLACK_DAYS = 7
 /** A server that has not answered for so long is reported as silent; the request stays open. */
 const SILENT_MS = 3_000
 const SILENT: unique symbol = Symbol('silent')
@@ -141,67 +138,4 @@ function kafkaRequirement(checks: PreflightSettings): Requirement {
     },
     silence: `No Kafka broker answers at ${brokers} yet: start Kafka there, or correct KAFKA_BROKERS.`,
   }
-}
-
-/** Not retried, unlike the adapter's own errors, which may be transient. */
-class TopicsRefused extends OperatorError {}
-
-/** Resolves to warnings. @throws {TopicsRefused} */
-async function checkTopics({ config, groups, admin, catalogue }: PreflightSettings): Promise<readonly string[]> {
-  const { sasl, tls, topicCheck } = config.kafka
-  const topics = [...new Set(groups.map(({ topic }) => topic))]
-  const wanted = [...topics, ...groups.map(({ id, topic }) => deadLetterTopic(topic, id))]
-  const present = await admin.topics(wanted)
-  const missing = wanted.filter((name) => !present.has(name))
-  if (missing.length > 0) {
-    // Without the right Describe, brokers answer as if the topic did not exist.
-    const orHidden = sasl === undefined && tls === undefined ? '' : ', or our user has no right Describe there'
-    throw new TopicsRefused(
-      `${named('Topic', missing)} ${missing.length === 1 ? 'does' : 'do'} not exist${orHidden}: correct KAFKA_TOPIC or KAFKA_BROKERS, ` +
-        `or run "npm run workerctl -- topics apply", then start again.`,
-    )
-  }
-  const warnings: string[] = []
-  for (const topic of topics) {
-    const readers = groups.filter((group) => group.topic === topic).map(({ id }) => deadLetterTopic(topic, id))
-    checkDeadLetterTopics(topic, readers, present)
-    const settings = await admin.topicConfig(topic)
-    const event = catalogue.find(({ name }) => name === topic)
-    const contradiction = event === undefined ? null : contradictionOf(event, settings)
-    if (contradiction !== null && topicCheck === 'refuse')
-      throw new TopicsRefused(`${contradiction}, then start again; or set KAFKA_TOPIC_CHECK=warn to start all the same.`)
-    if (contradiction !== null) warnings.push(`${contradiction}.`)
-    checkRetention(topic, config.accept.dedupeDays, keptFor(settings))
-  }
-  return warnings
-}
-
-function contradictionOf(topic: EventTopic, settings: ReadonlyMap<string, string>): string | null {
-  const clauses = contradictions(topic, settings)
-  if (clauses.length === 0) return null
-  return `Topic ${topic.name} contradicts the catalogue of events (${clauses.join('; ')}): run "npm run workerctl -- topics apply"`
-}
-
-function checkDeadLetterTopics(topic: string, deadLetterTopics: readonly string[], present: ReadonlyMap<string, number>): void {
-  const partitions = present.get(topic) ?? 0
-  const narrow = deadLetterTopics.filter((name) => (present.get(name) ?? 0) < partitions)
-  if (narrow.length === 0) return
-  throw new TopicsRefused(
-    `${named('Dead-letter topic', narrow)} ${narrow.length === 1 ? 'has' : 'have'} fewer partitions than ${topic} (${partitions}): ` +
-      `run "npm run workerctl -- topics apply", then start again.`,
-  )
-}
-
-function checkRetention(topic: string, dedupeDays: number, retentionMs: number): void {
-  const days = Math.ceil(retentionMs / DAY_MS)
-  const needed = days + RETENTION_SLACK_DAYS
-  if (retentionMs <= 0 || dedupeDays >= needed) return
-  throw new TopicsRefused(
-    `DEDUPE_DAYS is ${dedupeDays}, but topic ${topic} keeps records for ${days} ${days === 1 ? 'day' : 'days'}, so that an event ` +
-      `could come back after it was forgotten: set DEDUPE_DAYS to ${needed} or more, or shorten the topic's retention.ms.`,
-  )
-}
-
-function named(noun: string, names: readonly string[]): string {
-  return `${noun}${names.length === 1 ? '' : 's'} ${names.join(', ')}`
 }

@@ -72,7 +72,13 @@ test('plan says what is missing and exits with 2, apply creates it, and then pla
 test('apply alters the settings of existing topics that would lose records, and leaves their others', async () => {
   await using s = await createWorkerctlFixture({ partitions: 0 })
   const [letters = ''] = lettersOf(s)
-  const settings = { 'cleanup.policy': 'compact', 'retention.ms': WEEK, 'max.message.bytes': '700000', 'segment.ms': '3600000' }
+  const settings = {
+    'cleanup.policy': 'compact,delete',
+    'retention.ms': WEEK,
+    'retention.bytes': '1073741824',
+    'max.message.bytes': '700000',
+    'segment.ms': '3600000',
+  }
   await s.admin.createTopic({ name: s.topic, partitions: 2, config: settings })
   await s.admin.createTopic({ name: letters, partitions: 2, config: { 'retention.ms': WEEK } })
   const before = await s.workerctl(['topics', 'plan'])
@@ -81,13 +87,19 @@ test('apply alters the settings of existing topics that would lose records, and 
     before.out
       .split('\n')
       .filter((line) => line.includes(s.topic))
-      .slice(0, 3),
+      .slice(0, 4),
   ).toEqual([
-    `Change cleanup.policy of ${s.topic} from compact to delete, because compaction keeps only the last record of each key. Records older than its retention are deleted from then on.`,
+    `Change cleanup.policy of ${s.topic} from compact,delete to delete, because compaction keeps only the last record of each key.`,
     `Change retention.ms of ${s.topic} from ${WEEK} (7 days) to ${MONTH} (30 days).`,
+    `Change retention.bytes of ${s.topic} from 1073741824 to -1, because a limit of size deletes records however young they are.`,
     `Change retention.ms of ${letters} from ${WEEK} (7 days) to ${QUARTER} (90 days).`,
   ])
-  expect((await verified(s)).kinds.slice(0, 3)).toEqual(['topic: compaction', 'topic: retention', `${letters}: retention`])
+  expect((await verified(s)).kinds.slice(0, 4)).toEqual([
+    'topic: compaction',
+    'topic: retention',
+    'topic: size-limit',
+    `${letters}: retention`,
+  ])
 
   expect((await s.workerctl(['topics', 'apply'])).code).toBe(0)
   const config = await s.admin.topicConfig(s.topic)
@@ -95,10 +107,28 @@ test('apply alters the settings of existing topics that would lose records, and 
     ...settings,
     'cleanup.policy': 'delete',
     'retention.ms': MONTH,
+    'retention.bytes': '-1',
   })
   expect((await s.admin.topicConfig(letters)).get('retention.ms')).toBe(QUARTER)
   expect((await s.workerctl(['topics', 'plan'])).code).toBe(0)
   expect(await verified(s)).toMatchObject({ code: 0, findings: [] })
+})
+
+test('turning compaction off deletes no record: a topic that was only compacted keeps them forever until its retention is set', async () => {
+  await using s = await createWorkerctlFixture({ partitions: 0 })
+  const settings = { 'cleanup.policy': 'compact', 'retention.ms': WEEK, 'retention.bytes': '1000' }
+  await s.admin.createTopic({ name: s.topic, partitions: 1, config: settings })
+  expect((await verified(s)).kinds[0]).toBe('topic: compaction')
+  const { code, out } = await s.workerctl(['topics', 'apply'])
+  expect(code).toBe(0)
+  expect(out).toContain(
+    `Change cleanup.policy of ${s.topic} from compact to delete, retention.ms to -1 and retention.bytes to -1, because compaction keeps only ` +
+      `the last record of each key; no record is deleted. To delete those older than 30 days later, set retention.ms to ${MONTH} by kafka-configs.sh.`,
+  )
+  const config = await s.admin.topicConfig(s.topic)
+  expect(Object.keys(settings).map((name) => config.get(name))).toEqual(['delete', '-1', '-1'])
+  expect((await s.workerctl(['topics', 'plan'])).code).toBe(0)
+  expect((await verified(s)).kinds).toEqual(['topic: retention'])
 })
 
 test('a longer retention is reported and never shortened', async () => {

@@ -11,6 +11,7 @@ export interface TopicFinding {
     | 'missing'
     | 'partitions'
     | 'retention'
+    | 'size-limit'
     | 'compaction'
     | 'replicas'
     | 'fewer-replicas-than-min-insync'
@@ -64,16 +65,19 @@ function settingDrift(step: TopicStep, { catalogue }: WantedTopics, { config }: 
   if (keptMs === null) return []
   const { name, of } = step
   const now = keptFor(config)
-  const faults = settingFaults(keptMs, config).map((fault) =>
-    fault.setting === 'cleanup.policy'
-      ? finding(
-          step,
-          'compaction',
-          `${name} is compacted (cleanup.policy is ${fault.now}), which keeps only the last record of each key. Change it: ${APPLY}`,
-        )
-      : finding(step, 'retention', `${name} keeps records for ${inDays(now)}, and ${inDays(keptMs)} is wanted. Raise it: ${APPLY}`),
-  )
-  const isLonger = keptMs >= 0 && (now < 0 || now > keptMs)
+  const faults = settingFaults(keptMs, config).map((fault) => {
+    if (fault.setting === 'cleanup.policy') {
+      const sentence = `${name} is compacted (cleanup.policy is ${fault.now}), which keeps only the last record of each key. Change it: ${APPLY}`
+      return finding(step, 'compaction', sentence)
+    }
+    if (fault.setting === 'retention.bytes') {
+      const sentence = `${name} deletes records once a partition is larger than ${fault.now} bytes (retention.bytes), however young they are. Remove the limit: ${APPLY}`
+      return finding(step, 'size-limit', sentence)
+    }
+    return finding(step, 'retention', `${name} keeps records for ${inDays(now)}, and ${inDays(keptMs)} is wanted. Raise it: ${APPLY}`)
+  })
+  // A compacted topic has no retention that could be shortened.
+  const isLonger = keptMs >= 0 && (now < 0 || now > keptMs) && !faults.some(({ is }) => is === 'compaction')
   if (of === 'dead-letters' || !isLonger) return faults
   const sentence =
     `${name} keeps records ${now < 0 ? inDays(now) : `for ${inDays(now)}`}, and its events are of a class that is kept for ${inDays(keptMs)}. ` +

@@ -42,7 +42,7 @@ const DEAD_LETTER_DAYS = 90
 const DEAD_LETTER_MS = DEAD_LETTER_DAYS * 86_400_000
 
 /**
- * What would make the topics as they are wanted. Nothing of it removes partitions, and retention is only ever raised. A dead-letter topic has at
+ * What would make the topics as they are wanted. Nothing of it removes partitions or deletes records. A dead-letter topic has at
  * least as many partitions as its topic, because a dead letter keeps the partition of its record: no key moves when it grows.
  */
 export function planTopics(wanted: WantedTopics, present: ReadonlyMap<string, TopicState>): readonly TopicStep[] {
@@ -89,7 +89,7 @@ function eventTopicStep(name: string, { catalogue, partitions: requested }: Want
     requested !== null && from > requested
       ? [`Keep ${name} at ${from} partitions: ${requested} are wanted, and partitions cannot be removed.`]
       : []
-  return changed({ name, of, from, partitions, growth, notes, faults: keptMs === null ? [] : settingFaults(keptMs, state.config) })
+  return changed({ name, of, from, partitions, growth, notes, keptMs, config: state.config })
 }
 
 function deadLetterStep(name: string, needed: number, state: TopicState | undefined): TopicStep {
@@ -98,7 +98,7 @@ function deadLetterStep(name: string, needed: number, state: TopicState | undefi
   const from = state.partitions.length
   const partitions = Math.max(from, needed)
   const growth = `Raise ${name} from ${from} to ${partitions} partitions, as many as its topic has: a dead letter keeps the partition of its record.`
-  return changed({ name, of, from, partitions, growth, notes: [], faults: settingFaults(DEAD_LETTER_MS, state.config) })
+  return changed({ name, of, from, partitions, growth, notes: [], keptMs: DEAD_LETTER_MS, config: state.config })
 }
 
 function created(step: Pick<TopicStep, 'name' | 'of' | 'partitions' | 'config'>): TopicStep {
@@ -115,27 +115,39 @@ function changed({
   partitions,
   growth,
   notes,
-  faults,
+  keptMs,
+  config,
 }: Pick<TopicStep, 'name' | 'of' | 'from' | 'partitions'> & {
   readonly growth: string
   readonly notes: readonly string[]
-  readonly faults: readonly SettingFault[]
+  readonly keptMs: number | null
+  readonly config: TopicState['config']
 }): TopicStep {
   const grows = partitions > from
+  const changes = keptMs === null ? [] : settingFaults(keptMs, config).map((fault) => ({ fault, keptMs }))
   return {
     name,
     of,
-    action: grows ? 'grow' : faults.length > 0 ? 'alter' : 'keep',
+    action: grows ? 'grow' : changes.length > 0 ? 'alter' : 'keep',
     from,
     partitions,
-    config: Object.fromEntries(faults.map(({ setting, wanted }) => [setting, wanted])),
+    config: Object.fromEntries(changes.flatMap(({ fault: { setting, wanted, beside } }) => [[setting, wanted], ...Object.entries(beside)])),
     movesKeys: grows && of === 'events',
-    sentences: [...(grows ? [growth] : []), ...faults.map((fault) => settingSentence(name, fault)), ...notes],
+    sentences: [
+      ...(grows ? [growth] : []),
+      ...changes.map(({ fault, keptMs: wantedMs }) => settingSentence(name, fault, wantedMs)),
+      ...notes,
+    ],
   }
 }
 
-function settingSentence(name: string, { setting, now, wanted }: SettingFault): string {
+function settingSentence(name: string, { setting, now, wanted, beside }: SettingFault, keptMs: number): string {
   if (setting === 'retention.ms') return `Change retention.ms of ${name} from ${now} (${inDays(now)}) to ${wanted} (${inDays(wanted)}).`
-  const warning = now.split(',').includes('delete') ? '' : ' Records older than its retention are deleted from then on.'
-  return `Change cleanup.policy of ${name} from ${now} to ${wanted}, because compaction keeps only the last record of each key.${warning}`
+  if (setting === 'retention.bytes')
+    return `Change retention.bytes of ${name} from ${now} to ${wanted}, because a limit of size deletes records however young they are.`
+  const because = 'because compaction keeps only the last record of each key'
+  if (Object.keys(beside).length === 0) return `Change cleanup.policy of ${name} from ${now} to ${wanted}, ${because}.`
+  const limits = Object.entries(beside).map(([limit, value]) => `${limit} to ${value}`)
+  const later = keptMs < 0 ? '' : ` To delete those older than ${inDays(keptMs)} later, set retention.ms to ${keptMs} by kafka-configs.sh.`
+  return `Change cleanup.policy of ${name} from ${now} to ${wanted}, ${limits.join(' and ')}, ${because}; no record is deleted.${later}`
 }

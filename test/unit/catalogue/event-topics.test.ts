@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { retentionMs } from '../../../src/catalogue/event-retention.ts'
-import { contradictions, eventTopics, settingFaults, topicSettings } from '../../../src/catalogue/event-topics.ts'
+import { contradictions, eventTopics, keptFor, settingFaults, topicSettings } from '../../../src/catalogue/event-topics.ts'
 import { events } from '../../../src/events/catalogue/events.ts'
 import { userSignedUp } from '../../../src/events/catalogue/user/user-signed-up.ts'
 
@@ -33,4 +33,12 @@ test('an audit topic with an end contradicts the catalogue', () => {
   expect(contradictions({ name: 'audit', retention: 'audit', keys: ['account_id'] }, config)).toEqual([
     'it keeps events for 7 days, and those of the class audit are kept forever',
   ])
+})
+
+test('the limits of a topic have no effect unless its policy names delete', () => {
+  const limits = { 'retention.ms': '1000', 'retention.bytes': '5000' }
+  const withPolicy = (policy: string) => new Map(Object.entries({ ...limits, 'cleanup.policy': policy }))
+  expect(['delete', 'compact,delete', 'compact', ''].map((policy) => keptFor(withPolicy(policy)))).toEqual([1000, 1000, -1, -1])
+  expect(settingFaults(1000, withPolicy('delete')).map(({ setting }) => setting)).toEqual(['retention.bytes'])
+  expect(settingFaults(1000, withPolicy('compact')).map(({ setting }) => setting)).toEqual(['cleanup.policy'])
 })

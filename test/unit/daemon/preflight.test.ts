@@ -3,6 +3,7 @@ import { loadConfig } from '../../../config/load.ts'
 import { preflight, type PreflightSettings } from '../../../src/daemon/preflight.ts'
 import { OperatorError } from '../../../src/std/failure.ts'
 import { SqlError } from '../../../src/std/sql.ts'
+import type { RetentionClass } from '../../../src/events/catalogue/define-event.ts'
 import type { LogAdmin } from '../../../src/ingest/log-admin.ts'
 import { createManualClock } from '../../support/manual-clock.ts'
 
@@ -15,6 +16,10 @@ function fixtureOf(
     readonly topics?: Record<string, number>
     readonly retentionMs?: number
     readonly cleanupPolicy?: string
+    readonly retentionBytes?: number
+    readonly retention?: RetentionClass
+    /** A second topic, with the settings of the first, and its dead-letter topic. */
+    readonly second?: boolean
     readonly connect?: () => Promise<void>
     readonly query?: () => Promise<never[]>
     readonly checkSchema?: PreflightSettings['checkSchema']
@@ -26,12 +31,25 @@ function fixtureOf(
   const reported: string[] = []
   const warned: string[] = []
   const stopping = new AbortController()
+  const topics = ['domain-events', ...(change.second === true ? ['orders'] : [])]
   const admin: LogAdmin = {
     connect: change.connect ?? (async () => undefined),
-    topics: async () => new Map(Object.entries(change.topics ?? { 'domain-events': 10, 'domain-events.email-workers.dlq': 10 })),
+    topics: async () =>
+      new Map(
+        Object.entries(
+          change.topics ??
+            Object.fromEntries(
+              topics.flatMap((name) => [
+                [name, 10],
+                [`${name}.email-workers.dlq`, 10],
+              ]),
+            ),
+        ),
+      ),
     topicConfig: async () =>
       new Map([
         ...(change.retentionMs === undefined ? [] : [['retention.ms', String(change.retentionMs)] as const]),
+        ...(change.retentionBytes === undefined ? [] : [['retention.bytes', String(change.retentionBytes)] as const]),
         ...(change.cleanupPolicy === undefined ? [] : [['cleanup.policy', change.cleanupPolicy] as const]),
       ]),
     createTopic: unused,
@@ -49,8 +67,8 @@ function fixtureOf(
   const environment = { KAFKA_BROKERS: 'broker.example.com:9092', DATABASE_URL: 'postgresql://db.example.com/platform', ...change.env }
   const boot = preflight({
     config: loadConfig({ ...environment, KAFKA_GROUPS: 'email-workers' }, { groups: ['email-workers'], mailGroups: [] }),
-    groups: [{ id: 'email-workers', topic: 'domain-events' }],
-    catalogue: [{ name: 'domain-events', retention: 'domain', keys: ['campaign_id'] }],
+    groups: topics.map((topic) => ({ id: 'email-workers', topic })),
+    catalogue: topics.map((name) => ({ name, retention: change.retention ?? 'domain', keys: ['campaign_id'] })),
     admin,
     sql: { query: change.query ?? (async () => []) },
     checkSchema: change.checkSchema ?? (async () => undefined),
@@ -89,7 +107,32 @@ describe('preflight', () => {
     [
       'a topic that remembers longer than the database',
       { retentionMs: 84 * DAY_MS },
-      /DEDUPE_DAYS is 90, but topic domain-events keeps records for 84 days.*set DEDUPE_DAYS to 91 or more/,
+      /DEDUPE_DAYS is 90, but topic domain-events keeps records for 84 days.*set DEDUPE_DAYS to 91 or more, or shorten retention\.ms of domain-events to at most 7171200000\.$/,
+    ],
+    [
+      'a topic that remembers longer than the database, as its class asks, with the only way out',
+      { retention: 'analytics', retentionMs: 365 * DAY_MS },
+      /keeps records for 365 days, so that an event could come back after it was forgotten: set DEDUPE_DAYS to 372 or more\.$/,
+    ],
+    [
+      'two topics that remember longer than the database',
+      { second: true, retentionMs: 84 * DAY_MS },
+      /but topic domain-events keeps records for 84 days and topic orders keeps .* 91 or more, or shorten retention\.ms of domain-events, orders to/,
+    ],
+    [
+      'all topics that contradict the catalogue',
+      { second: true, retentionMs: 29 * DAY_MS },
+      /^Topic domain-events contradicts the catalogue of events \(it keeps [^)]*\), topic orders does, too \(it keeps [^)]*30 days\): run "npm/,
+    ],
+    [
+      'a topic that keeps events for less than their class asks, and will keep them for longer than the database remembers',
+      { retention: 'analytics', retentionMs: 7 * DAY_MS },
+      /^Topic domain-events contradicts .* all the same\. DEDUPE_DAYS is 90, but topic domain-events is to keep records for 365 days, so .*: set DEDUPE_DAYS to 372 or more\.$/,
+    ],
+    [
+      'a topic with a limit of size',
+      { retentionBytes: 5000 },
+      /contradicts the catalogue of events \(its retention\.bytes is 5000, by which events are deleted however young they are\): run/,
     ],
     [
       'a compacted topic',
@@ -115,9 +158,14 @@ describe('preflight', () => {
     expect(reported).toEqual([])
   })
 
-  it.each([
+  it.each<[string, Parameters<typeof fixtureOf>[0]]>([
     ['just long enough', { retentionMs: 83 * DAY_MS }],
     ['forever', { retentionMs: -1 }],
+    [
+      'for a week only, with KAFKA_TOPIC_CHECK=warn',
+      { retention: 'analytics', retentionMs: 7 * DAY_MS, env: { KAFKA_TOPIC_CHECK: 'warn' } },
+    ],
+    ['forever, however short DEDUPE_DAYS is', { retentionMs: -1, env: { DEDUPE_DAYS: '2' } }],
   ])('accepts a topic that keeps its records %s', async (_, change) => {
     expect(await fixtureOf(change).ended).toBeNull()
   })

@@ -50,6 +50,19 @@ test.each([
   )
 })
 
+test('a limit of size is reported; a compacted topic has neither that nor a retention', () => {
+  expect(found(topicState(4, { ...month, 'retention.bytes': '5000' }))).toEqual([
+    {
+      topic: 'events',
+      is: 'size-limit',
+      sentence:
+        'events deletes records once a partition is larger than 5000 bytes (retention.bytes), however young they are. Remove the limit: npm run workerctl -- topics apply',
+    },
+  ])
+  const compacted = topicState(4, { 'cleanup.policy': 'compact', 'retention.ms': '1000', 'retention.bytes': '5000' })
+  expect(found(compacted).map(({ is }) => is)).toEqual(['compaction'])
+})
+
 test('dead letters may be kept for longer than 90 days, and not for less', () => {
   expect(found(topicState(4, month), { dlq: topicState(4, { 'retention.ms': '-1' }) })).toEqual([])
   expect(found(topicState(4, month), { dlq: topicState(4, month) })).toMatchObject([{ topic: 'events.a.dlq', is: 'retention' }])

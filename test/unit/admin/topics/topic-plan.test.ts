@@ -28,9 +28,9 @@ test('on an empty cluster the topic gets ten partitions and each group a dead-le
 
 test('new topics keep events as long as their class asks and dead letters for 90 days, and are never compacted', () => {
   const [topic, letters] = planTopics({ catalogue, groups, partitions: null }, new Map())
-  expect(topic).toMatchObject({ config: { 'retention.ms': '2592000000', 'cleanup.policy': 'delete' } })
+  expect(topic).toMatchObject({ config: { 'retention.ms': '2592000000', 'cleanup.policy': 'delete', 'retention.bytes': '-1' } })
   expect(topic?.sentences).toEqual(['Create events with 10 partitions and retention.ms 2592000000 (30 days).'])
-  expect(letters?.config).toEqual({ 'retention.ms': '7776000000', 'cleanup.policy': 'delete' })
+  expect(letters?.config).toEqual({ 'retention.ms': '7776000000', 'cleanup.policy': 'delete', 'retention.bytes': '-1' })
 })
 
 test('an existing topic keeps its partitions until more are requested; keys move only in a topic of events', () => {
@@ -53,12 +53,18 @@ test.each([
   ['a longer one, which is left', days(60), [], {}],
   ['one without end, which is left', { 'retention.ms': '-1' }, [], {}],
   [
-    'compaction',
-    { 'cleanup.policy': 'compact', ...days(30) },
+    'compaction alone, by which retention.ms and retention.bytes had no effect',
+    { 'cleanup.policy': 'compact', 'retention.bytes': '1073741824', ...days(7) },
     [
-      'Change cleanup.policy of events from compact to delete, because compaction keeps only the last record of each key. Records older than its retention are deleted from then on.',
+      'Change cleanup.policy of events from compact to delete, retention.ms to -1 and retention.bytes to -1, because compaction keeps only the last record of each key; no record is deleted. To delete those older than 30 days later, set retention.ms to 2592000000 by kafka-configs.sh.',
     ],
-    { 'cleanup.policy': 'delete' },
+    { 'cleanup.policy': 'delete', 'retention.ms': '-1', 'retention.bytes': '-1' },
+  ],
+  [
+    'a limit of size',
+    { 'retention.bytes': '1073741824', ...days(60) },
+    ['Change retention.bytes of events from 1073741824 to -1, because a limit of size deletes records however young they are.'],
+    { 'retention.bytes': '-1' },
   ],
   [
     'compaction beside deletion, and a shorter retention',
