@@ -21,6 +21,7 @@ import { addOutboxList, addOutboxRequeue } from './outbox.ts'
 import { addReconcile } from './reconcile.ts'
 import { addSuppressionsList, addSuppressionsRemove } from './suppressions.ts'
 import type { Terminal } from './terminal.ts'
+import { addTopicsAcls } from './topics-acls.ts'
 import { addTopicsApply } from './topics-apply.ts'
 import { addTopicsPlan } from './topics-plan.ts'
 import { addTopicsVerify } from './topics-verify.ts'
@@ -59,6 +60,7 @@ export function createProgram(terminal: Terminal): Command {
   addTopicsPlan(topics, terminal)
   addTopicsApply(topics, terminal)
   addTopicsVerify(topics, terminal)
+  addTopicsAcls(topics, terminal)
   const offsets = program.command('offsets').description('the offsets of the groups in their topics')
   addOffsetsShow(offsets, terminal)
   addOffsetsReset(offsets, terminal)

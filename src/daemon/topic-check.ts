@@ -41,8 +41,11 @@ export async function checkTopics({ config, groups, admin, catalogue }: TopicChe
   const present = await admin.topics(wanted)
   const missing = wanted.filter((name) => !present.has(name))
   if (missing.length > 0) {
-    // Without the right Describe, brokers answer as if the topic did not exist.
-    const orHidden = sasl === undefined && tls === undefined ? '' : ', or our user has no right Describe there'
+    // Without a right on it (Read and Write include Describe), brokers answer as if the topic did not exist.
+    const orHidden =
+      sasl === undefined && tls === undefined
+        ? ''
+        : ', or our user has no right there ("npm run workerctl -- topics acls" prints what it needs)'
     throw new TopicsRefused(
       `${named('Topic', missing)} ${missing.length === 1 ? 'does' : 'do'} not exist${orHidden}: correct KAFKA_TOPIC or KAFKA_BROKERS, ` +
         `or run "npm run workerctl -- topics apply", then start again.`,

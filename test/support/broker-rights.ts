@@ -1,5 +1,5 @@
 import kafkajs from 'kafkajs'
-import { createKafkaClient } from '../../src/infra/kafka/client/kafka-client.ts'
+import { createKafkaClient, type KafkaSettings } from '../../src/infra/kafka/client/kafka-client.ts'
 import { startKafka, type KafkaOptions, type KafkaServer } from '../../stack/kafka-broker.ts'
 
 const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } = kafkajs
@@ -8,13 +8,17 @@ export type Right = readonly [
   kind: 'topic' | 'group' | 'cluster',
   name: string,
   operation: 'Read' | 'Write' | 'Describe' | 'DescribeConfigs',
+  /** Default: `worker`. */
+  user?: 'worker' | 'publisher',
 ]
 
-/** A broker that lets everybody on its plain listener do everything, and the user `worker`, who logs in, what it was granted. */
+/** A broker that lets everybody on its plain listener do everything, and the users `worker` and `publisher`, who log in, what they were granted. */
 export interface BrokerWithRights {
   readonly kafka: KafkaServer
   /** What a daemon must know to log in as `worker`. */
   readonly login: Readonly<Record<string, string>>
+  /** The settings of a client that logs in as `publisher`. */
+  readonly publisher: KafkaSettings
   grant(...rights: readonly Right[]): Promise<void>
   revoke(...rights: readonly Right[]): Promise<void>
   stop(): Promise<void>
@@ -29,7 +33,7 @@ export async function startBrokerWithRights(properties: KafkaOptions['properties
       'super.users': 'User:ANONYMOUS',
       ...properties,
     },
-    users: [{ name: 'worker', password: PASSWORD }],
+    users: ['worker', 'publisher'].map((name) => ({ name, password: PASSWORD })),
     listeners: [{ name: 'LOGIN', sasl: { mechanisms: ['SCRAM-SHA-512'] } }],
   })
   const client = createKafkaClient({ brokers: kafka.bootstrap, clientId: 'rights' }, { retries: 2 })
@@ -43,6 +47,11 @@ export async function startBrokerWithRights(properties: KafkaOptions['properties
       KAFKA_SASL_USERNAME: 'worker',
       KAFKA_SASL_PASSWORD: PASSWORD,
     },
+    publisher: {
+      brokers: kafka.listening('LOGIN'),
+      clientId: 'publisher',
+      sasl: { mechanism: 'SCRAM-SHA-512', username: 'publisher', password: PASSWORD },
+    },
     grant: async (...rights) => void (await admin.createAcls({ acl: rights.map(entry) })),
     revoke: async (...rights) => {
       for (const right of rights) await admin.deleteAcls({ filters: [entry(right)] })
@@ -55,12 +64,12 @@ export async function startBrokerWithRights(properties: KafkaOptions['properties
   }
 }
 
-function entry([kind, name, operation]: Right) {
+function entry([kind, name, operation, user = 'worker']: Right) {
   return {
     resourceType: { topic: AclResourceTypes.TOPIC, group: AclResourceTypes.GROUP, cluster: AclResourceTypes.CLUSTER }[kind],
     resourceName: name,
     resourcePatternType: ResourcePatternTypes.LITERAL,
-    principal: 'User:worker',
+    principal: `User:${user}`,
     host: '*',
     operation: {
       Read: AclOperationTypes.READ,

@@ -1,0 +1,67 @@
+import type { Command } from 'commander'
+import { eventTopics } from '../../src/catalogue/event-topics.ts'
+import { events } from '../../src/events/catalogue/events.ts'
+import { findGroup } from '../../src/admin/operator-group.ts'
+import { aclCommands, rightsOfGroup, rightsOfPublisher, type Grant } from '../../src/admin/topics/topic-rights.ts'
+import { OperatorError } from '../../src/std/failure.ts'
+import { configure } from './connections.ts'
+import { renderJson } from './render-json.ts'
+import type { Terminal } from './terminal.ts'
+
+interface Options {
+  readonly group?: string
+  readonly principal?: string
+  readonly publisher: string
+  readonly json?: boolean
+}
+
+const HELP = `
+Prints the fewest ACLs with which brokers that authorize let a daemon run each group, and a publisher send events, as commands of
+Kafka's own tool: an administrator runs them, with --command-config where the listener wants a login. Nothing is connected or changed.
+The groups are those that run by default or are named in KAFKA_GROUPS; a daemon that runs some of them needs the ACLs of those only.
+
+A principal is User: and the user name of the login; with a client certificate and no login, User: and the subject of the certificate,
+such as User:CN=worker,O=Example. "reconcile --publish" publishes, and needs the ACLs of a publisher too; "topics" other rights
+(docs/guide/workerctl.md).
+
+Examples:
+  npm run -s workerctl -- topics acls --principal User:worker --publisher User:platform
+  npm run -s workerctl -- topics acls --group email-workers
+  npm run -s workerctl -- topics acls --json`
+
+export function addTopicsAcls(parent: Command, terminal: Terminal): void {
+  parent
+    .command('acls')
+    .description('print the least rights that each group and a publisher need; changes nothing')
+    .option('--group <group>', 'only this group, with or without KAFKA_GROUP_PREFIX')
+    .option('--principal <principal>', 'who runs the groups (default: User: and KAFKA_SASL_USERNAME)')
+    .option('--publisher <principal>', 'who publishes', 'User:publisher')
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', HELP)
+    .action((options: Options) => {
+      const { config, groups } = configure(terminal)
+      const { kafka } = config
+      const principal = checked('--principal', options.principal ?? defaultPrincipal(kafka.sasl?.username))
+      const chosen = options.group === undefined ? groups.filter(({ enabled }) => enabled) : [findGroup(groups, options.group)]
+      const grants: Grant[] = chosen.map((group) => ({ group: group.id, principal, rights: rightsOfGroup(group) }))
+      if (options.group === undefined) {
+        const topics = eventTopics(events, kafka.topic).map(({ name }) => name)
+        grants.push({ group: null, principal: checked('--publisher', options.publisher), rights: rightsOfPublisher(topics) })
+      }
+      if (options.json === true) return terminal.out(renderJson({ grants }))
+      for (const grant of grants) {
+        terminal.out(`# ${grant.group === null ? 'publishers of events' : `group ${grant.group}`}`)
+        for (const command of aclCommands(grant, kafka.brokers)) terminal.out(command)
+      }
+    })
+}
+
+function defaultPrincipal(username: string | undefined): string {
+  if (username !== undefined) return `User:${username}`
+  throw new OperatorError('KAFKA_SASL_USERNAME is not set: name the user that runs the groups by --principal, such as User:worker.')
+}
+
+function checked(option: string, principal: string): string {
+  if (/^[A-Za-z]+:\S/.test(principal)) return principal
+  throw new OperatorError(`${option} is "${principal}", which is no principal: give a type and a name, such as User:worker.`)
+}

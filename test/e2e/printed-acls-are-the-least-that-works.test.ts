@@ -1,0 +1,172 @@
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { createPublisher } from '../../src/events/publisher.ts'
+import { createEventProducer } from '../../src/infra/kafka/producer/kafka-event-transport.ts'
+import { runWorkerctl } from '../integration/workerctl-fixture.ts'
+import { startBrokerWithRights, type BrokerWithRights, type Right } from '../support/broker-rights.ts'
+import type { Daemon } from '../support/daemon.ts'
+import { eventually } from '../support/eventually.ts'
+import { createFixture, type Fixture } from '../support/fixture.ts'
+import { Platform } from '../support/platform.ts'
+import { expectClean } from '../support/refusal.ts'
+
+let broker: BrokerWithRights
+let fixture: Fixture
+/** What the command prints, as the rights that its commands give. */
+let printed: readonly Right[]
+
+beforeAll(async () => {
+  broker = await startBrokerWithRights()
+  fixture = await createFixture({ partitions: 1, brokers: broker.kafka.bootstrap })
+  printed = await acls()
+})
+
+afterEach(async () => {
+  await broker.grant(...printed)
+})
+
+afterAll(async () => {
+  await fixture[Symbol.asyncDispose]()
+  await broker.stop()
+})
+
+async function acls(...args: string[]): Promise<readonly Right[]> {
+  const { code, out, err } = await runWorkerctl(['topics', 'acls', ...args], { ...fixture.variables, ...broker.login })
+  expect({ code, err }).toEqual({ code: 0, err: '' })
+  return out.split('\n').flatMap(rightsOf)
+}
+
+const COMMAND =
+  /^kafka-acls\.sh --bootstrap-server \S+ --add --allow-principal User:(worker|publisher)((?: --operation \w+)+) --(topic|group) (\S+)$/
+
+/** What Kafka's tool would make of a line of a shell. */
+function rightsOf(line: string): readonly Right[] {
+  if (line.startsWith('# ')) return []
+  const [, user, operations = '', kind, name = ''] = COMMAND.exec(line) ?? []
+  expect(user, line).toBeDefined()
+  const all = [...operations.matchAll(/--operation (\w+)/g)].map(([, operation]) => operation)
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the broker refuses an operation that it does not know
+  return all.map((operation) => [kind, name, operation, user] as Right)
+}
+
+async function publishAs(settings: BrokerWithRights['publisher']): Promise<unknown> {
+  const producer = createEventProducer(settings)
+  const platform = new Platform(fixture.sql)
+  const campaign = await platform.campaign()
+  await producer.connect()
+  try {
+    const publisher = createPublisher({ transport: producer, topic: fixture.topic })
+    return await publisher.publishUserSignedUp({ ...campaign, ...(await platform.person(campaign)) })
+  } finally {
+    await producer.disconnect()
+  }
+}
+
+/** Why the daemon does not work: the sentence of a refused start, or what readiness says of a group. */
+function complaint(daemon: Daemon): Promise<string> {
+  let found = ''
+  const seen = eventually('the daemon says what is missing', async () => {
+    const fatal = daemon.lines.find(({ level }) => level === 'fatal')
+    found = fatal?.msg ?? ''
+    if (found !== '') return true
+    const response = await fetch(`${daemon.url()}/readyz`)
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what is in it is what the test asks
+    const { checks } = (await response.json()) as { checks: Record<string, { ok: boolean; message?: string }> }
+    found = Object.values(checks).find(({ ok, message }) => !ok && message?.includes('grant') === true)?.message ?? ''
+    return found !== '' || JSON.stringify(checks)
+  })
+  return seen.then(() => found)
+}
+
+test('with exactly the printed ACLs an event has its effects, a poison record becomes a dead letter, and the publisher publishes', async () => {
+  await broker.grant(...printed)
+  const daemon = fixture.daemon(broker.login)
+  await daemon.ready()
+  await publishAs(broker.publisher)
+  await fixture.sendRaw([{ key: 'k', value: Buffer.from('{'), headers: { 'event-type': 'user.signed_up' } }])
+  await fixture.drained()
+  expect(fixture.smtp.counters.accepted).toBe(1)
+  const letters = await fixture.sql.query<{ group_name: string }>('SELECT group_name FROM worker.dead_letters')
+  expect(letters.map(({ group_name: group }) => group)).toContain(fixture.group('email-workers'))
+  daemon.kill('SIGTERM')
+  expect(await daemon.exited).toBe(0)
+  expectClean(daemon)
+})
+
+test('the ACLs of one group are the rows of the next table, and those of all hold one of the publisher more', async () => {
+  const group = fixture.group('email-workers')
+  const dlq = `${fixture.topic}.${group}.dlq`
+  expect(await acls('--group', group)).toEqual([
+    ['topic', fixture.topic, 'Read', 'worker'],
+    ['topic', fixture.topic, 'DescribeConfigs', 'worker'],
+    ['group', group, 'Read', 'worker'],
+    ['topic', dlq, 'Write', 'worker'],
+  ])
+  expect(printed).toHaveLength(4 * fixture.groups.length + 1)
+  expect(printed.at(-1)).toEqual(['topic', fixture.topic, 'Write', 'publisher'])
+})
+
+test.each<[string, (topic: string, group: string) => Right, RegExp]>([
+  [
+    'Read on the topic',
+    (topic) => ['topic', topic, 'Read'],
+    /^Topic \S+ does not exist, or our user has no right there \("npm run workerctl -- topics acls" prints what it needs\): .*\.$/,
+  ],
+  [
+    'DescribeConfigs on the topic',
+    (topic) => ['topic', topic, 'DescribeConfigs'],
+    /^Kafka at \S+ does not give our user the right DescribeConfigs on topic "\S+": grant it\.$/,
+  ],
+  [
+    'Read on the group',
+    (_, group) => ['group', group, 'Read'],
+    /Kafka at \S+ does not let our user read as group "\S+": grant Read on that group\.$/,
+  ],
+  [
+    'Write on the dead-letter topic',
+    (topic, group) => ['topic', `${topic}.${group}.dlq`, 'Write'],
+    /^Topic \S+\.dlq does not exist, or our user has no right there \("npm run workerctl -- topics acls" prints what it needs\): .*\.$/,
+  ],
+])('without %s a daemon does not work, and says in a sentence what is missing', async (_, missing, sentence) => {
+  const group = fixture.group('email-workers')
+  await broker.revoke(...printed)
+  await broker.grant(...(await acls('--group', group)))
+  const only = { ...broker.login, KAFKA_GROUPS: 'email-workers' }
+  await using whole = fixture.daemon(only)
+  await whole.ready()
+  whole.kill('SIGTERM')
+  expect(await whole.exited).toBe(0)
+
+  await broker.revoke(missing(fixture.topic, group))
+  await using daemon = fixture.daemon(only)
+  expect(await complaint(daemon)).toMatch(sentence)
+  expectClean(daemon)
+})
+
+test('without its one right a publisher is refused with a sentence', async () => {
+  await broker.revoke(['topic', fixture.topic, 'Write', 'publisher'])
+  await expect(publishAs(broker.publisher)).rejects.toThrow(/does not give our user the right Write on topic "\S+": grant it$/)
+})
+
+test('a missing principal, and text that is not one, is refused with a sentence', async () => {
+  const plain = await runWorkerctl(['topics', 'acls'], fixture.variables)
+  expect(plain).toEqual({
+    code: 1,
+    out: '',
+    err: 'KAFKA_SASL_USERNAME is not set: name the user that runs the groups by --principal, such as User:worker.',
+  })
+  const wrong = await runWorkerctl(['topics', 'acls', '--principal', 'worker'], fixture.variables)
+  expect(wrong).toEqual({
+    code: 1,
+    out: '',
+    err: '--principal is "worker", which is no principal: give a type and a name, such as User:worker.',
+  })
+  const subject = await runWorkerctl(['topics', 'acls', '--principal', "User:CN=it's, O=x", '--group', 'reward-workers'], fixture.variables)
+  expect(subject.out).toContain(`--allow-principal 'User:CN=it'\\''s, O=x' --operation Read --operation DescribeConfigs --topic`)
+  const json = await runWorkerctl(['topics', 'acls', '--principal', 'User:w', '--json'], fixture.variables)
+  expect(JSON.parse(json.out)).toMatchObject({
+    grants: [
+      ...fixture.groups.map((name) => ({ group: fixture.group(name), principal: 'User:w' })),
+      { group: null, principal: 'User:publisher' },
+    ],
+  })
+})
