@@ -1,4 +1,6 @@
+import { OperatorError } from '../src/std/failure.ts'
 import { belongTogether } from './file-kinds.ts'
+import { readVariables, type Environment } from './read-variables.ts'
 import type { Values } from './variables.ts'
 
 /** TLS and SASL towards the brokers; certificates and keys as PEM texts. */
@@ -29,6 +31,20 @@ export function kafkaAccess(values: Values, problems: string[]): KafkaAccessConf
   return { ...(tls === null ? {} : { tls }), ...(sasl === null ? {} : { sasl }) }
 }
 
+/**
+ * The same from the files as they are now, for a new connection or login: secrets and certificates are replaced while a daemon runs.
+ *
+ * @throws {OperatorError} every problem, as at the start; a file may be read while it is being replaced
+ */
+export function kafkaAccessNow(environment: Environment): KafkaAccessConfig {
+  const { values, problems: unreadable } = readVariables(environment, (name) => ACCESS.test(name))
+  const problems = [...unreadable]
+  const access = kafkaAccess(values, problems)
+  if (problems.length > 0) throw new OperatorError(problems.join(' '))
+  return access
+}
+
+const ACCESS = /^KAFKA_(?:SECURITY|SSL|SASL|AWS)_/
 const SASL = ['KAFKA_SASL_USERNAME', 'KAFKA_SASL_PASSWORD'] as const
 const SSL = ['KAFKA_SSL_CA_FILE', 'KAFKA_SSL_CERT_FILE', 'KAFKA_SSL_KEY_FILE'] as const
 

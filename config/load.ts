@@ -2,7 +2,7 @@ import { OperatorError } from '../src/std/failure.ts'
 import { databaseConnection } from './database-tls.ts'
 import type { DatabaseConnection } from './database-tls.ts'
 import { databaseUrl } from './database-url.ts'
-import { hasProblem, kafkaAccess } from './kafka-access.ts'
+import { hasProblem, kafkaAccess, kafkaAccessNow } from './kafka-access.ts'
 import type { KafkaAccessConfig } from './kafka-access.ts'
 import { readVariables } from './read-variables.ts'
 import type { Environment } from './read-variables.ts'
@@ -78,7 +78,7 @@ export function loadConfig(environment: Environment, known: KnownGroups): Config
   }
 
   if (problems.length > 0) throw new ConfigError(problems)
-  return freeze(shape(values, { groups, connection, access, warnings }))
+  return freeze(shape(values, { groups, connection, access, accessNow: () => kafkaAccessNow(environment), warnings }))
 }
 
 function crossChecks(values: Values, groups: readonly string[]): readonly string[] {
@@ -108,6 +108,7 @@ interface Derived {
   readonly groups: readonly string[]
   readonly connection: DatabaseConnection
   readonly access: KafkaAccessConfig
+  readonly accessNow: () => KafkaAccessConfig
   readonly warnings: readonly string[]
 }
 
@@ -117,6 +118,8 @@ function shape(values: Values, derived: Derived) {
     kafka: {
       brokers: values.KAFKA_BROKERS,
       ...derived.access,
+      /** `tls` and `sasl` from the files as they are now. @throws {OperatorError} when they are wrong. */
+      accessNow: derived.accessNow,
       topic: values.KAFKA_TOPIC,
       /** Undefined: existing topics are as they should be. */
       topicPartitions: values.KAFKA_TOPIC_PARTITIONS,

@@ -20,12 +20,13 @@ export interface Readings {
   readonly problems: readonly string[]
 }
 
-/** Reads every variable of the table. An empty or blank value counts as not set. */
-export function readVariables(environment: Environment): Readings {
+/** Reads the variables of the table, or `only` some of them. An empty or blank value counts as not set. */
+export function readVariables(environment: Environment, only: (name: string) => boolean = () => true): Readings {
   const readings = new Map<string, Reading>()
   const values: Record<string, unknown> = {}
   const problems: string[] = []
   for (const [name, variable] of Object.entries<Variable<unknown>>(variables)) {
+    if (!only(name)) continue
     const reading = read(name, variable, environment, problems)
     readings.set(name, reading)
     if (reading.text === null) {

@@ -19,7 +19,7 @@ const HEAD = `# Configuration
 The daemon is configured by environment variables, which are read once at the start.
 
 - An empty or blank value counts as not set. Variables with an empty default are optional.
-- A secret \`X\` may be given as the path of a file in \`X_FILE\` instead; giving both is an error. The file is read once, at the start; surrounding white space is dropped.
+- A secret \`X\` may be given as the path of a file in \`X_FILE\` instead; giving both is an error. Surrounding white space is dropped. The file is read at the start; those of the connection to Kafka, certificates included, are read again for each new connection and login.
 - All errors are reported at once, and the exit code is 1. A name that resembles a variable without being one causes a warning.
 - \`npm start -- --check-config\` prints each variable with its effective value, secrets masked, and where it came from.
 

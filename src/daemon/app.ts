@@ -110,6 +110,7 @@ export function createApp(
     clientId: config.kafka.clientId,
     tls: config.kafka.tls,
     sasl: config.kafka.sasl,
+    accessNow: config.kafka.accessNow,
     onLog: (line: { level: 'debug' | 'info' | 'warn' | 'error'; message: string; detail: object }) =>
       observe({ is: 'client-log', group: 'none', ...line }),
   }

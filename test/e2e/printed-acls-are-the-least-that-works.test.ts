@@ -42,7 +42,7 @@ const COMMAND =
 function rightsOf(line: string): readonly Right[] {
   if (line.startsWith('# ')) return []
   const [, user, operations = '', kind, name = ''] = COMMAND.exec(line) ?? []
-  expect(user, line).toBeDefined()
+  expect({ line, user }).toMatchObject({ user: expect.any(String) })
   const all = [...operations.matchAll(/--operation (\w+)/g)].map(([, operation]) => operation)
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the broker refuses an operation that it does not know
   return all.map((operation) => [kind, name, operation, user] as Right)

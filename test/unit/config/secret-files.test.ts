@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { describeConfig } from '../../../config/describe.ts'
+import type { Config } from '../../../config/load.ts'
 import { variables, type Variable } from '../../../config/variables.ts'
 import { loadWith, problemsWith } from './least.ts'
 
@@ -30,6 +31,11 @@ function valueOf({ secret, kind }: Variable<unknown>): string {
   return secret === 'url' ? (/\S+:\/\/\S+/.exec(kind.expects)?.[0] ?? '').replace(':password@', `:${word}@`) : word
 }
 
+/** With what a new connection to Kafka would be made with. */
+function plain({ kafka, ...rest }: Config) {
+  return { ...rest, kafka: { ...kafka, accessNow: kafka.accessNow() } }
+}
+
 it('every variable with the name of a secret is marked as secret', () => {
   const named = all.map(([name]) => name).filter((name) => /PASSWORD|SECRET|TOKEN|(?:SMTP|DATABASE)_URL$/.test(name))
   expect(secrets.map(([name]) => name)).toEqual(expect.arrayContaining(named))
@@ -44,7 +50,7 @@ describe.each(secrets)('%s from a file', (name, variable) => {
     const direct = loadWith({ ...others, [name]: value })
     const filed = loadWith({ ...others, [`${name}_FILE`]: file(name, `${value}\n`) })
     expect(JSON.stringify(direct)).toContain(word)
-    expect(filed).toEqual(direct)
+    expect(plain(filed)).toEqual(plain(direct))
   })
 
   it('is masked, with the source file', () => {

@@ -1,5 +1,6 @@
+import type { ConnectionOptions } from 'node:tls'
 import type { KafkaConfig } from 'kafkajs'
-import { OperatorError } from '../../../std/failure.ts'
+import { messageOf, OperatorError } from '../../../std/failure.ts'
 
 /** TLS settings, in PEM. The host name and the certificate chain of every broker are always verified. */
 export interface KafkaTls {
@@ -22,37 +23,72 @@ export interface KafkaAccess {
   readonly tls?: KafkaTls | undefined
   /** Absent: no login, except by `tls.cert`. */
   readonly sasl?: KafkaSasl | undefined
+  /** The same anew, for each connection and login. Absent: they never change. @throws {Error} the last ones stay in use. */
+  readonly accessNow?: (() => Pick<KafkaAccess, 'tls' | 'sasl'>) | undefined
+}
+
+/** The settings for kafkajs, and those of TLS for a new connection. */
+export interface ClientAccess {
+  readonly options: Pick<KafkaConfig, 'ssl' | 'sasl'>
+  /** Only where `options.ssl` is set. */
+  tlsNow(): ConnectionOptions
 }
 
 /**
- * The settings for kafkajs.
+ * How a client of kafkajs connects and logs in. Certificates and secrets are read anew for each connection and each login, because both may be
+ * replaced while the client lives; while what is read is wrong, the last that was right stays in use.
  *
+ * @param onWrong gets the sentence whenever what was read anew is wrong
  * @throws {OperatorError} PLAIN without TLS, which would send the password unencrypted
  */
-export function clientAccess({ tls, sasl }: KafkaAccess): Pick<KafkaConfig, 'ssl' | 'sasl'> {
+export function clientAccess(access: KafkaAccess, onWrong: (sentence: string) => void): ClientAccess {
+  const { tls, sasl, accessNow } = access
   if (sasl?.mechanism === 'PLAIN' && tls === undefined) {
     throw new OperatorError('SASL PLAIN sends the password unencrypted: connect to the brokers over TLS (SASL_SSL), or use SCRAM-SHA-512')
   }
-  return {
-    ...(tls === undefined
-      ? {}
-      : { ssl: { rejectUnauthorized: true, ...given('ca', tls.ca), ...given('cert', tls.cert), ...given('key', tls.key) } }),
-    // A copy: kafkajs keeps its authenticator on the object that it is given.
-    ...(sasl === undefined ? {} : { sasl: saslOptions(sasl) }),
+  let last: Pick<KafkaAccess, 'tls' | 'sasl'> = { tls, sasl }
+  const now = () => {
+    try {
+      last = accessNow?.() ?? last
+    } catch (error) {
+      onWrong(messageOf(error))
+    }
+    return last
   }
+  return {
+    options: {
+      // kafkajs gives it to each socket, which takes `tlsNow` instead.
+      ...(tls === undefined ? {} : { ssl: tlsOptions(tls) }),
+      ...(sasl === undefined ? {} : { sasl: saslOptions(sasl, () => now().sasl ?? sasl) }),
+    },
+    tlsNow: () => tlsOptions(now().tls ?? {}),
+  }
+}
+
+function tlsOptions({ ca, cert, key }: KafkaTls): ConnectionOptions {
+  return { rejectUnauthorized: true, ...given('ca', ca), ...given('cert', cert), ...given('key', key) }
 }
 
 function given(name: 'ca' | 'cert' | 'key', value: string | undefined): Record<string, string> {
   return value === undefined ? {} : { [name]: value }
 }
 
-function saslOptions({ mechanism, username, password }: KafkaSasl): NonNullable<KafkaConfig['sasl']> {
+/** kafkajs keeps its authenticator on this object, and reads user and password from it at each login. */
+function saslOptions({ mechanism }: KafkaSasl, now: () => KafkaSasl): NonNullable<KafkaConfig['sasl']> {
+  const credentials = {
+    get username() {
+      return now().username
+    },
+    get password() {
+      return now().password
+    },
+  }
   switch (mechanism) {
     case 'SCRAM-SHA-512':
-      return { mechanism: 'scram-sha-512', username, password }
+      return Object.assign(credentials, { mechanism: 'scram-sha-512' } as const)
     case 'SCRAM-SHA-256':
-      return { mechanism: 'scram-sha-256', username, password }
+      return Object.assign(credentials, { mechanism: 'scram-sha-256' } as const)
     case 'PLAIN':
-      return { mechanism: 'plain', username, password }
+      return Object.assign(credentials, { mechanism: 'plain' } as const)
   }
 }

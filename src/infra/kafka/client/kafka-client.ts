@@ -37,10 +37,12 @@ export interface KafkaClient {
  */
 export function createKafkaClient(settings: KafkaSettings, options: { retries: number; longestWaitMs?: number }): KafkaClient {
   const requestTimeoutMs = settings.requestTimeoutMs ?? 30_000
-  const sockets = trackedSockets(
-    settings.socketFactory ?? brokerSockets({ idleMs: Math.max(requestTimeoutMs, options.longestWaitMs ?? 0) + 30_000 }),
-  )
   const { onLog } = settings
+  const access = clientAccess(settings, (sentence) =>
+    onLog?.({ level: 'warn', message: `the last secrets and certificates stay in use: ${sentence}`, detail: {} }),
+  )
+  const factory = settings.socketFactory ?? brokerSockets({ idleMs: Math.max(requestTimeoutMs, options.longestWaitMs ?? 0) + 30_000 })
+  const sockets = trackedSockets(({ ssl, ...request }) => factory({ ...request, ssl: ssl ? access.tlsNow() : ssl }))
   const kafka = new kafkajs.Kafka({
     brokers: [...settings.brokers],
     clientId: settings.clientId,
@@ -51,7 +53,7 @@ export function createKafkaClient(settings: KafkaSettings, options: { retries: n
     logLevel: kafkajs.logLevel.INFO,
     // Once the connections are destroyed, kafkajs logs only that.
     logCreator: () => (entry) => (sockets.isClosed() ? undefined : onLog?.(clientLog(entry))),
-    ...clientAccess(settings),
+    ...access.options,
   })
   return { kafka, destroyConnections: sockets.destroyAll }
 }
