@@ -1,4 +1,5 @@
 import { OperatorError } from '../src/std/failure.ts'
+import { isLoopback } from '../src/std/loopback.ts'
 import { belongTogether } from './file-kinds.ts'
 import { readVariables, type Environment } from './read-variables.ts'
 import type { Values } from './variables.ts'
@@ -7,12 +8,21 @@ import type { Values } from './variables.ts'
 export interface KafkaAccessConfig {
   /** Absent: unencrypted. */
   readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string }
-  /** Absent: without a login. `password` is a secret. */
-  readonly sasl?: {
-    readonly mechanism: 'SCRAM-SHA-512' | 'SCRAM-SHA-256' | 'PLAIN'
-    readonly username: string
-    readonly password: string
-  }
+  /** Absent: without a login. */
+  readonly sasl?: PasswordLogin | TokenLogin
+}
+
+/** `password` is a secret. */
+interface PasswordLogin {
+  readonly mechanism: 'SCRAM-SHA-512' | 'SCRAM-SHA-256' | 'PLAIN'
+  readonly username: string
+  readonly password: string
+}
+
+interface TokenLogin {
+  readonly mechanism: 'OAUTHBEARER'
+  /** The token itself, a secret; or the client that requests it, with a `secret` of its own. */
+  readonly token: string | { readonly tokenUrl: string; readonly id: string; readonly secret: string; readonly scope?: string }
 }
 
 /** From KAFKA_SECURITY_PROTOCOL and its settings; adds a problem for settings that contradict each other or would send a password unencrypted. */
@@ -20,12 +30,17 @@ export function kafkaAccess(values: Values, problems: string[]): KafkaAccessConf
   // An invalid protocol is reported already, and the other settings cannot be checked against it.
   if (hasProblem(problems, 'KAFKA_SECURITY_PROTOCOL')) return {}
   const protocol = values.KAFKA_SECURITY_PROTOCOL
-  const sasl = protocol.startsWith('SASL') ? login(values, problems) : refuseGiven(values, SASL, 'SASL_SSL', problems)
+  const sasl = protocol.startsWith('SASL') ? login(values, problems) : refuseGiven(values, [...PASSWORD, ...OAUTH], 'SASL_SSL', problems)
   const tls = protocol.endsWith('SSL') ? trust(values, problems) : refuseGiven(values, SSL, 'SSL or SASL_SSL', problems)
   if (protocol === 'SASL_PLAINTEXT' && values.KAFKA_SASL_MECHANISM === 'PLAIN') {
     problems.push(
       'KAFKA_SASL_MECHANISM is PLAIN, which would send the password unencrypted under SASL_PLAINTEXT: ' +
         'set KAFKA_SECURITY_PROTOCOL to SASL_SSL, or use SCRAM-SHA-512.',
+    )
+  }
+  if (protocol === 'SASL_PLAINTEXT' && values.KAFKA_SASL_MECHANISM === 'OAUTHBEARER') {
+    problems.push(
+      'KAFKA_SASL_MECHANISM is OAUTHBEARER, which would send the token unencrypted under SASL_PLAINTEXT: set KAFKA_SECURITY_PROTOCOL to SASL_SSL.',
     )
   }
   return { ...(tls === null ? {} : { tls }), ...(sasl === null ? {} : { sasl }) }
@@ -45,17 +60,55 @@ export function kafkaAccessNow(environment: Environment): KafkaAccessConfig {
 }
 
 const ACCESS = /^KAFKA_(?:SECURITY|SSL|SASL|AWS)_/
-const SASL = ['KAFKA_SASL_USERNAME', 'KAFKA_SASL_PASSWORD'] as const
+const PASSWORD = ['KAFKA_SASL_USERNAME', 'KAFKA_SASL_PASSWORD'] as const
+const CLIENT = ['KAFKA_SASL_OAUTH_TOKEN_URL', 'KAFKA_SASL_OAUTH_CLIENT_ID', 'KAFKA_SASL_OAUTH_CLIENT_SECRET'] as const
+const OAUTH = ['KAFKA_SASL_OAUTH_TOKEN', ...CLIENT, 'KAFKA_SASL_OAUTH_SCOPE'] as const
 const SSL = ['KAFKA_SSL_CA_FILE', 'KAFKA_SSL_CERT_FILE', 'KAFKA_SSL_KEY_FILE'] as const
 
 function login(values: Values, problems: string[]): NonNullable<KafkaAccessConfig['sasl']> | null {
-  const { KAFKA_SASL_USERNAME: username, KAFKA_SASL_PASSWORD: password, KAFKA_SASL_MECHANISM: mechanism } = values
-  for (const name of SASL) {
+  const { KAFKA_SASL_MECHANISM: mechanism } = values
+  const unused = (mechanism === 'OAUTHBEARER' ? PASSWORD : OAUTH).filter((name) => values[name] !== undefined)
+  if (unused.length > 0 && !hasProblem(problems, 'KAFKA_SASL_MECHANISM')) {
+    problems.push(
+      `${haveNoEffect(unused)} while KAFKA_SASL_MECHANISM is ${mechanism}: set that to the mechanism you mean, or remove ${itOrThem(unused)}.`,
+    )
+  }
+  return mechanism === 'OAUTHBEARER' ? tokenLogin(values, problems) : passwordLogin(values, mechanism, problems)
+}
+
+function passwordLogin(values: Values, mechanism: PasswordLogin['mechanism'], problems: string[]): PasswordLogin | null {
+  const { KAFKA_SASL_USERNAME: username, KAFKA_SASL_PASSWORD: password } = values
+  for (const name of PASSWORD) {
     if (values[name] === undefined && !hasProblem(problems, name)) {
       problems.push(`${name} is not set, but KAFKA_SECURITY_PROTOCOL is ${values.KAFKA_SECURITY_PROTOCOL}: give user and password.`)
     }
   }
   return username === undefined || password === undefined ? null : { mechanism, username, password }
+}
+
+function tokenLogin(values: Values, problems: string[]): TokenLogin | null {
+  const { KAFKA_SASL_OAUTH_TOKEN: token, KAFKA_SASL_OAUTH_SCOPE: scope } = values
+  const [tokenUrl, id, secret] = CLIENT.map((name) => values[name])
+  if (OAUTH.some((name) => hasProblem(problems, name))) return null
+  const ofClient = [...CLIENT, 'KAFKA_SASL_OAUTH_SCOPE' as const].filter((name) => values[name] !== undefined)
+  if (token !== undefined) {
+    if (ofClient.length > 0)
+      problems.push(`${haveNoEffect(ofClient)} while KAFKA_SASL_OAUTH_TOKEN gives the token: remove one or the other.`)
+    return { mechanism: 'OAUTHBEARER', token }
+  }
+  if (tokenUrl === undefined || id === undefined || secret === undefined) {
+    const missing = CLIENT.filter((name) => values[name] === undefined)
+    problems.push(
+      `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not set, but KAFKA_SASL_MECHANISM is OAUTHBEARER: ` +
+        'give a token by KAFKA_SASL_OAUTH_TOKEN_FILE, or all of KAFKA_SASL_OAUTH_TOKEN_URL, KAFKA_SASL_OAUTH_CLIENT_ID and KAFKA_SASL_OAUTH_CLIENT_SECRET.',
+    )
+    return null
+  }
+  const { protocol, hostname } = new URL(tokenUrl)
+  if (protocol === 'http:' && !isLoopback(hostname)) {
+    problems.push('KAFKA_SASL_OAUTH_TOKEN_URL begins with http://, which would send the client secret unencrypted: give an https:// URL.')
+  }
+  return { mechanism: 'OAUTHBEARER', token: { tokenUrl, id, secret, ...(scope === undefined ? {} : { scope }) } }
 }
 
 function trust(values: Values, problems: string[]): NonNullable<KafkaAccessConfig['tls']> {
@@ -84,11 +137,19 @@ function refuseGiven(values: Values, names: readonly (keyof Values)[], protocol:
   const given = names.filter((name) => values[name] !== undefined)
   if (given.length > 0) {
     problems.push(
-      `${given.join(' and ')} ${given.length === 1 ? 'has' : 'have'} no effect while KAFKA_SECURITY_PROTOCOL is ` +
-        `${values.KAFKA_SECURITY_PROTOCOL}: set it to ${protocol}, or remove ${given.length === 1 ? 'it' : 'them'}.`,
+      `${haveNoEffect(given)} while KAFKA_SECURITY_PROTOCOL is ${values.KAFKA_SECURITY_PROTOCOL}: ` +
+        `set it to ${protocol}, or remove ${itOrThem(given)}.`,
     )
   }
   return null
+}
+
+function haveNoEffect(names: readonly string[]): string {
+  return `${names.join(' and ')} ${names.length === 1 ? 'has' : 'have'} no effect`
+}
+
+function itOrThem(names: readonly string[]): string {
+  return names.length === 1 ? 'it' : 'them'
 }
 
 /** Whether a problem of this variable is reported already. */

@@ -32,12 +32,24 @@ const kafka = {
   KAFKA_SSL_CERT_FILE: optional(certificateFile, 'Client certificate for brokers that require one, with its intermediate certificates.'),
   KAFKA_SSL_KEY_FILE: optional(keyFile, 'Private key of the client certificate.'),
   KAFKA_SASL_MECHANISM: withDefault(
-    oneOf(['SCRAM-SHA-512', 'SCRAM-SHA-256', 'PLAIN']),
+    oneOf(['SCRAM-SHA-512', 'SCRAM-SHA-256', 'PLAIN', 'OAUTHBEARER']),
     'SCRAM-SHA-512',
-    'SASL mechanism of the login; PLAIN sends the password itself and is allowed over TLS only.',
+    'SASL mechanism of the login; PLAIN and OAUTHBEARER send the password or token itself and are allowed over TLS only.',
   ),
   KAFKA_SASL_USERNAME: optional(anyText('a user name'), 'User name for the login to the brokers.'),
   KAFKA_SASL_PASSWORD: optional(anyText('a password'), 'Password of that user.', 'whole'),
+  KAFKA_SASL_OAUTH_TOKEN: optional(
+    matching(/^[A-Za-z0-9._~+/-]+=*$/, 'a bearer token, such as a JWT'),
+    'Token for OAUTHBEARER that another program keeps fresh in a file.',
+    'whole',
+  ),
+  KAFKA_SASL_OAUTH_TOKEN_URL: optional(
+    serverUrl(['https', 'http'], 'https://id.example.com/oauth2/token'),
+    'Where tokens for OAUTHBEARER are requested instead, by the client credentials grant; http is allowed on this machine only.',
+  ),
+  KAFKA_SASL_OAUTH_CLIENT_ID: optional(anyText('a client id'), 'Client id for those requests.'),
+  KAFKA_SASL_OAUTH_CLIENT_SECRET: optional(anyText('a client secret'), 'Secret of that client.', 'whole'),
+  KAFKA_SASL_OAUTH_SCOPE: optional(anyText('scopes separated by spaces'), 'Scopes to request.'),
   KAFKA_TOPIC: withDefault(
     matching(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/, 'a topic name: letters, digits, dot, underscore and hyphen, at most 249'),
     'domain-events',

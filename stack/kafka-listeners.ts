@@ -12,7 +12,7 @@ export interface SecureListener {
     /** PEM; clients must have a certificate of this authority. */
     readonly clientCa?: string
   }
-  /** Absent: nobody logs in. PLAIN takes `plainUsers`, SCRAM those of the cluster. */
+  /** Absent: nobody logs in. PLAIN takes `plainUsers`, SCRAM those of the cluster, OAUTHBEARER the user that an unsigned token names (`unsignedToken`). */
   readonly sasl?: { readonly mechanisms: readonly string[]; readonly plainUsers?: readonly KafkaUser[]; readonly reauthenticateMs?: number }
 }
 
@@ -42,10 +42,7 @@ export async function listenerProperties(listener: SecureListener, folder: strin
     })
   }
   for (const mechanism of sasl?.mechanisms ?? []) {
-    properties[`${prefix}.${mechanism.toLowerCase()}.sasl.jaas.config`] =
-      mechanism === 'PLAIN'
-        ? `${JAAS}.plain.PlainLoginModule required${(sasl?.plainUsers ?? []).map((user) => ` user_${user.name}="${user.password}"`).join('')};`
-        : `${JAAS}.scram.ScramLoginModule required;`
+    properties[`${prefix}.${mechanism.toLowerCase()}.sasl.jaas.config`] = `${JAAS}.${loginModule(mechanism, sasl?.plainUsers ?? [])};`
   }
   if (sasl) properties[`${prefix}.sasl.enabled.mechanisms`] = sasl.mechanisms.join(',')
   if (sasl?.reauthenticateMs !== undefined) properties[`${prefix}.connections.max.reauth.ms`] = sasl.reauthenticateMs
@@ -55,6 +52,27 @@ export async function listenerProperties(listener: SecureListener, folder: strin
 /** As in `listener.security.protocol.map`. */
 export function protocolOf({ tls, sasl }: SecureListener): string {
   return `${sasl ? 'SASL_' : ''}${tls ? 'SSL' : 'PLAINTEXT'}`
+}
+
+function loginModule(mechanism: string, plainUsers: readonly KafkaUser[]): string {
+  switch (mechanism) {
+    case 'PLAIN':
+      return `plain.PlainLoginModule required${plainUsers.map((user) => ` user_${user.name}="${user.password}"`).join('')}`
+    case 'OAUTHBEARER':
+      return 'oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker"'
+    default:
+      return 'scram.ScramLoginModule required'
+  }
+}
+
+/** A token that Kafka's unsecured OAUTHBEARER takes: a JWT without a signature (https://kafka.apache.org/documentation/#security_sasl_oauthbearer). */
+export function unsignedToken(user: string, validMs: number): string {
+  const now = Math.floor(Date.now() / 1_000)
+  return `${encoded({ alg: 'none' })}.${encoded({ sub: user, iat: now, exp: now + Math.ceil(validMs / 1_000) })}.`
+}
+
+function encoded(part: object): string {
+  return Buffer.from(JSON.stringify(part)).toString('base64url')
 }
 
 const JAAS = 'org.apache.kafka.common.security'

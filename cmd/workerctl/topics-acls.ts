@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { Config } from '../../config/load.ts'
 import { eventTopics } from '../../src/catalogue/event-topics.ts'
 import { events } from '../../src/events/catalogue/events.ts'
 import { findGroup } from '../../src/admin/operator-group.ts'
@@ -41,7 +42,7 @@ export function addTopicsAcls(parent: Command, terminal: Terminal): void {
     .action((options: Options) => {
       const { config, groups } = configure(terminal)
       const { kafka } = config
-      const principal = checked('--principal', options.principal ?? defaultPrincipal(kafka.sasl?.username))
+      const principal = checked('--principal', options.principal ?? defaultPrincipal(kafka.sasl))
       const chosen = options.group === undefined ? groups.filter(({ enabled }) => enabled) : [findGroup(groups, options.group)]
       const grants: Grant[] = chosen.map((group) => ({ group: group.id, principal, rights: rightsOfGroup(group) }))
       if (options.group === undefined) {
@@ -56,8 +57,8 @@ export function addTopicsAcls(parent: Command, terminal: Terminal): void {
     })
 }
 
-function defaultPrincipal(username: string | undefined): string {
-  if (username !== undefined) return `User:${username}`
+function defaultPrincipal(sasl: Config['kafka']['sasl']): string {
+  if (sasl !== undefined && 'username' in sasl) return `User:${sasl.username}`
   throw new OperatorError('KAFKA_SASL_USERNAME is not set: name the user that runs the groups by --principal, such as User:worker.')
 }
 

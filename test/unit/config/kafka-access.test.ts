@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs'
 import { afterAll, describe, expect, it } from 'vitest'
 import { loadWith, problemsWith } from './least.ts'
 import { pemFiles } from './pem-files.ts'
@@ -33,6 +34,69 @@ describe('access to the brokers', () => {
     const { tls, sasl } = access(variables)
     expect(sasl).toEqual({ mechanism: expected, username: 'worker', password: 'hush' })
     expect(tls).toEqual(protocol === 'SASL_SSL' ? {} : undefined)
+  })
+})
+
+describe('a login by tokens', () => {
+  const oauth = { KAFKA_SECURITY_PROTOCOL: 'SASL_SSL', KAFKA_SASL_MECHANISM: 'oauthbearer' }
+  const client = {
+    KAFKA_SASL_OAUTH_TOKEN_URL: 'https://id.example.com/token',
+    KAFKA_SASL_OAUTH_CLIENT_ID: 'worker',
+    KAFKA_SASL_OAUTH_CLIENT_SECRET: 'hush',
+  }
+
+  it('takes a token, or a client that requests tokens, with scopes or without', () => {
+    expect(access({ ...oauth, KAFKA_SASL_OAUTH_TOKEN: 'a.b.' }).sasl).toEqual({ mechanism: 'OAUTHBEARER', token: 'a.b.' })
+    const token = { tokenUrl: 'https://id.example.com/token', id: 'worker', secret: 'hush' }
+    expect(access({ ...oauth, ...client }).sasl).toEqual({ mechanism: 'OAUTHBEARER', token })
+    const scoped = access({ ...oauth, ...client, KAFKA_SASL_OAUTH_SCOPE: 'a b' }).sasl
+    expect(scoped).toEqual({ mechanism: 'OAUTHBEARER', token: { ...token, scope: 'a b' } })
+  })
+
+  it.each<[string, Record<string, string>, string]>([
+    [
+      'neither',
+      { KAFKA_SASL_OAUTH_CLIENT_ID: 'worker' },
+      'KAFKA_SASL_OAUTH_TOKEN_URL and KAFKA_SASL_OAUTH_CLIENT_SECRET are not set, but KAFKA_SASL_MECHANISM is OAUTHBEARER: give a token by KAFKA_SASL_OAUTH_TOKEN_FILE, or all of KAFKA_SASL_OAUTH_TOKEN_URL, KAFKA_SASL_OAUTH_CLIENT_ID and KAFKA_SASL_OAUTH_CLIENT_SECRET.',
+    ],
+    [
+      'both',
+      { KAFKA_SASL_OAUTH_TOKEN: 'a.b.', KAFKA_SASL_OAUTH_SCOPE: 'a' },
+      'KAFKA_SASL_OAUTH_SCOPE has no effect while KAFKA_SASL_OAUTH_TOKEN gives the token: remove one or the other.',
+    ],
+    [
+      'a secret sent over a network without TLS',
+      { ...client, KAFKA_SASL_OAUTH_TOKEN_URL: 'http://id.example.com/token' },
+      'KAFKA_SASL_OAUTH_TOKEN_URL begins with http://, which would send the client secret unencrypted: give an https:// URL.',
+    ],
+    [
+      'a token sent to the brokers without TLS',
+      { ...client, KAFKA_SECURITY_PROTOCOL: 'SASL_PLAINTEXT' },
+      'KAFKA_SASL_MECHANISM is OAUTHBEARER, which would send the token unencrypted under SASL_PLAINTEXT: set KAFKA_SECURITY_PROTOCOL to SASL_SSL.',
+    ],
+    [
+      'a password beside it',
+      { ...client, ...login },
+      'KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD have no effect while KAFKA_SASL_MECHANISM is OAUTHBEARER: set that to the mechanism you mean, or remove them.',
+    ],
+    [
+      'a token beside a password',
+      { ...login, KAFKA_SASL_MECHANISM: 'PLAIN', KAFKA_SASL_OAUTH_TOKEN: 'a.b.' },
+      'KAFKA_SASL_OAUTH_TOKEN has no effect while KAFKA_SASL_MECHANISM is PLAIN: set that to the mechanism you mean, or remove it.',
+    ],
+  ])('is refused with %s', (_, variables, sentence) => {
+    expect(problemsWith({ ...oauth, ...variables })).toEqual([sentence])
+  })
+})
+
+describe('access as the files are now', () => {
+  it('is that of the start until a file changes, and is refused by a sentence while a file is wrong', () => {
+    const { kafka } = loadWith({ KAFKA_SECURITY_PROTOCOL: 'SSL', KAFKA_SSL_CERT_FILE: files.cert, KAFKA_SSL_KEY_FILE: files.key })
+    expect(kafka.accessNow()).toEqual({ tls: kafka.tls })
+    writeFileSync(files.cert, '')
+    expect(() => kafka.accessNow()).toThrow(/^KAFKA_SSL_CERT_FILE: ".*" names a file that is empty; it must be /)
+    writeFileSync(files.cert, files.text.cert)
+    expect(kafka.accessNow()).toEqual({ tls: kafka.tls })
   })
 })
 

@@ -14,6 +14,13 @@ const word = 'hidden-word-hidden-word-hidden-word'
 /** What must be said beside a secret for it to be used at all. The empty text is as good as nothing. */
 const beside: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   KAFKA_SASL_PASSWORD: { KAFKA_SECURITY_PROTOCOL: 'SASL_SSL', KAFKA_SASL_USERNAME: 'worker' },
+  KAFKA_SASL_OAUTH_TOKEN: { KAFKA_SECURITY_PROTOCOL: 'SASL_SSL', KAFKA_SASL_MECHANISM: 'OAUTHBEARER' },
+  KAFKA_SASL_OAUTH_CLIENT_SECRET: {
+    KAFKA_SECURITY_PROTOCOL: 'SASL_SSL',
+    KAFKA_SASL_MECHANISM: 'OAUTHBEARER',
+    KAFKA_SASL_OAUTH_TOKEN_URL: 'https://id.example.com/oauth2/token',
+    KAFKA_SASL_OAUTH_CLIENT_ID: 'worker',
+  },
   PGPASSWORD: { DATABASE_URL: '', PGHOST: 'localhost', PGUSER: 'worker' },
 }
 
@@ -37,7 +44,7 @@ function plain({ kafka, ...rest }: Config) {
 }
 
 it('every variable with the name of a secret is marked as secret', () => {
-  const named = all.map(([name]) => name).filter((name) => /PASSWORD|SECRET|TOKEN|(?:SMTP|DATABASE)_URL$/.test(name))
+  const named = all.map(([name]) => name).filter((name) => /PASSWORD|SECRET|TOKEN(?!_URL$)|(?:SMTP|DATABASE)_URL$/.test(name))
   expect(secrets.map(([name]) => name)).toEqual(expect.arrayContaining(named))
   expect(named.length).toBeGreaterThan(3)
 })

@@ -1,6 +1,10 @@
 import type { ConnectionOptions } from 'node:tls'
 import type { KafkaConfig } from 'kafkajs'
+import { systemClock } from '../../../std/clock.ts'
 import { messageOf, OperatorError } from '../../../std/failure.ts'
+import { bearerLogin } from './bearer-login.ts'
+import { requestClientToken, type OAuthClient } from './oauth-client.ts'
+import { cachedTokens, type Token } from './token-cache.ts'
 
 /** TLS settings, in PEM. The host name and the certificate chain of every broker are always verified. */
 export interface KafkaTls {
@@ -11,11 +15,19 @@ export interface KafkaTls {
   readonly key?: string | undefined
 }
 
-/** A user of the brokers. */
-export interface KafkaSasl {
+/** A login at the brokers. */
+export type KafkaSasl = PasswordLogin | TokenLogin
+
+interface PasswordLogin {
   readonly mechanism: 'SCRAM-SHA-512' | 'SCRAM-SHA-256' | 'PLAIN'
   readonly username: string
   readonly password: string
+}
+
+interface TokenLogin {
+  readonly mechanism: 'OAUTHBEARER'
+  /** The token itself, or the client that requests it. */
+  readonly token: string | OAuthClient
 }
 
 export interface KafkaAccess {
@@ -23,7 +35,7 @@ export interface KafkaAccess {
   readonly tls?: KafkaTls | undefined
   /** Absent: no login, except by `tls.cert`. */
   readonly sasl?: KafkaSasl | undefined
-  /** The same anew, for each connection and login. Absent: they never change. @throws {Error} the last ones stay in use. */
+  /** The same read again, for each connection and login. Absent: they never change. @throws {Error} the last ones stay in use. */
   readonly accessNow?: (() => Pick<KafkaAccess, 'tls' | 'sasl'>) | undefined
 }
 
@@ -35,14 +47,17 @@ export interface ClientAccess {
 }
 
 /**
- * How a client of kafkajs connects and logs in. Certificates and secrets are read anew for each connection and each login, because both may be
+ * How a client of kafkajs connects and logs in. Certificates and secrets are read again for each connection and each login, because both may be
  * replaced while the client lives; while what is read is wrong, the last that was right stays in use.
  *
- * @param onWrong gets the sentence whenever what was read anew is wrong
- * @throws {OperatorError} PLAIN without TLS, which would send the password unencrypted
+ * @param onWrong gets the sentence whenever what was read is wrong
+ * @throws {OperatorError} PLAIN or OAUTHBEARER without TLS, which would send the password or token unencrypted
  */
 export function clientAccess(access: KafkaAccess, onWrong: (sentence: string) => void): ClientAccess {
   const { tls, sasl, accessNow } = access
+  if (sasl?.mechanism === 'OAUTHBEARER' && tls === undefined) {
+    throw new OperatorError('SASL OAUTHBEARER sends the token unencrypted: connect to the brokers over TLS (SASL_SSL)')
+  }
   if (sasl?.mechanism === 'PLAIN' && tls === undefined) {
     throw new OperatorError('SASL PLAIN sends the password unencrypted: connect to the brokers over TLS (SASL_SSL), or use SCRAM-SHA-512')
   }
@@ -73,8 +88,25 @@ function given(name: 'ca' | 'cert' | 'key', value: string | undefined): Record<s
   return value === undefined ? {} : { [name]: value }
 }
 
+function saslOptions(first: KafkaSasl, now: () => KafkaSasl): NonNullable<KafkaConfig['sasl']> {
+  // The mechanism is a variable and stays what it is.
+  if (first.mechanism === 'OAUTHBEARER') return bearerLogin(cachedTokens(() => tokenOf(kept(first, now())), systemClock))
+  return passwordOptions(first.mechanism, () => kept(first, now()))
+}
+
+/** `next`, if it is a login of the same kind. */
+function kept<Login extends KafkaSasl>(first: Login, next: KafkaSasl): Login {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the mechanism is that of its kind
+  return next.mechanism === first.mechanism ? (next as Login) : first
+}
+
+/** A token that was given is used for one login: the next one reads its file again. */
+async function tokenOf({ token }: TokenLogin): Promise<Token> {
+  return typeof token === 'string' ? { value: token, validMs: null } : requestClientToken(token)
+}
+
 /** kafkajs keeps its authenticator on this object, and reads user and password from it at each login. */
-function saslOptions({ mechanism }: KafkaSasl, now: () => KafkaSasl): NonNullable<KafkaConfig['sasl']> {
+function passwordOptions(mechanism: PasswordLogin['mechanism'], now: () => PasswordLogin): NonNullable<KafkaConfig['sasl']> {
   const credentials = {
     get username() {
       return now().username

@@ -2,7 +2,7 @@ import { messageOf, OperatorError } from '../../../std/failure.ts'
 import { tlsFaultOf, tlsTrouble } from '../../../std/tls-fault.ts'
 import type { TlsFault } from '../../../std/tls-fault.ts'
 import { LogAccessRefused } from '../../../ingest/log-admin.ts'
-import { hasCause, isBrokerError } from './client-error.ts'
+import { hasCause, isBrokerError, messageOfType } from './client-error.ts'
 import type { KafkaSettings } from './kafka-client.ts'
 
 /**
@@ -13,6 +13,8 @@ export function accessRefused(error: unknown, settings: KafkaSettings): LogAcces
   if (hasCause(error, ({ name, type }) => name === 'KafkaJSSASLAuthenticationError' || (type !== undefined && LOGIN_REFUSED.has(type)))) {
     return new LogAccessRefused(refusedLogin(error, settings))
   }
+  const noToken = messageOfType(error, 'TOKEN_REFUSED')
+  if (noToken !== null) return new LogAccessRefused(noToken)
   const fault = tlsFaultOf(error)
   if (fault === null) return null
   return new LogAccessRefused(`${capital(tlsTrouble(fault, `the Kafka broker at ${brokersOf(settings)}`))}: ${wayOut(fault, settings)}`)
@@ -22,6 +24,8 @@ export function accessRefused(error: unknown, settings: KafkaSettings): LogAcces
 export function noConnection(error: unknown, settings: KafkaSettings): OperatorError {
   const refused = accessRefused(error, settings)
   if (refused !== null) return refused
+  const noToken = messageOfType(error, 'TOKEN_UNAVAILABLE')
+  if (noToken !== null) return new OperatorError(noToken)
   // A listener of the other protocol closes the connection without an error.
   const orProtocol = /closed|disconnected before secure/i.test(messageOf(error)) ? ' or KAFKA_SECURITY_PROTOCOL' : ''
   return new OperatorError(
@@ -95,6 +99,8 @@ function refusedLogin(error: unknown, settings: KafkaSettings): string {
     return `${kafka} does not offer ${mechanism}: set KAFKA_SASL_MECHANISM to one that its listener has enabled`
   if (hasCause(error, ({ type }) => type === 'ILLEGAL_SASL_STATE'))
     return `${kafka} accepts no login on this listener: set KAFKA_SECURITY_PROTOCOL to ${settings.tls ? 'SSL' : 'PLAINTEXT'}, or correct the port in KAFKA_BROKERS`
+  if (mechanism === 'OAUTHBEARER')
+    return `${kafka} rejects our token (OAUTHBEARER): check that it has not expired, and that issuer, audience and scope are those that its listener expects`
   return `${kafka} rejects the user or the password (${mechanism}): correct KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD`
 }
 

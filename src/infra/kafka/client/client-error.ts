@@ -20,6 +20,11 @@ export function hasCause(error: unknown, is: (cause: Cause) => boolean): boolean
   return causes(error).some(is)
 }
 
+/** The message of the cause with this `type`; null when there is none. */
+export function messageOfType(error: unknown, type: string): string | null {
+  return causes(error).find((cause) => cause.type === type)?.message ?? null
+}
+
 export function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown))
 }
