@@ -9,7 +9,7 @@ export interface KafkaAccessConfig {
   /** Absent: unencrypted. */
   readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string }
   /** Absent: without a login. */
-  readonly sasl?: PasswordLogin | TokenLogin
+  readonly sasl?: PasswordLogin | TokenLogin | AwsLogin
 }
 
 /** `password` is a secret. */
@@ -25,12 +25,19 @@ interface TokenLogin {
   readonly token: string | { readonly tokenUrl: string; readonly id: string; readonly secret: string; readonly scope?: string }
 }
 
+interface AwsLogin {
+  readonly mechanism: 'AWS-MSK-IAM'
+  readonly region: string
+}
+
 /** From KAFKA_SECURITY_PROTOCOL and its settings; adds a problem for settings that contradict each other or would send a password unencrypted. */
 export function kafkaAccess(values: Values, problems: string[]): KafkaAccessConfig {
   // An invalid protocol is reported already, and the other settings cannot be checked against it.
   if (hasProblem(problems, 'KAFKA_SECURITY_PROTOCOL')) return {}
   const protocol = values.KAFKA_SECURITY_PROTOCOL
-  const sasl = protocol.startsWith('SASL') ? login(values, problems) : refuseGiven(values, [...PASSWORD, ...OAUTH], 'SASL_SSL', problems)
+  const sasl = protocol.startsWith('SASL')
+    ? login(values, problems)
+    : refuseGiven(values, [...PASSWORD, ...OAUTH, ...AWS], 'SASL_SSL', problems)
   const tls = protocol.endsWith('SSL') ? trust(values, problems) : refuseGiven(values, SSL, 'SSL or SASL_SSL', problems)
   if (protocol === 'SASL_PLAINTEXT' && values.KAFKA_SASL_MECHANISM === 'PLAIN') {
     problems.push(
@@ -38,9 +45,10 @@ export function kafkaAccess(values: Values, problems: string[]): KafkaAccessConf
         'set KAFKA_SECURITY_PROTOCOL to SASL_SSL, or use SCRAM-SHA-512.',
     )
   }
-  if (protocol === 'SASL_PLAINTEXT' && values.KAFKA_SASL_MECHANISM === 'OAUTHBEARER') {
+  const { KAFKA_SASL_MECHANISM: mechanism } = values
+  if (protocol === 'SASL_PLAINTEXT' && (mechanism === 'OAUTHBEARER' || mechanism === 'AWS-MSK-IAM')) {
     problems.push(
-      'KAFKA_SASL_MECHANISM is OAUTHBEARER, which would send the token unencrypted under SASL_PLAINTEXT: set KAFKA_SECURITY_PROTOCOL to SASL_SSL.',
+      `KAFKA_SASL_MECHANISM is ${mechanism}, which would send the token unencrypted under SASL_PLAINTEXT: set KAFKA_SECURITY_PROTOCOL to SASL_SSL.`,
     )
   }
   return { ...(tls === null ? {} : { tls }), ...(sasl === null ? {} : { sasl }) }
@@ -63,17 +71,20 @@ const ACCESS = /^KAFKA_(?:SECURITY|SSL|SASL|AWS)_/
 const PASSWORD = ['KAFKA_SASL_USERNAME', 'KAFKA_SASL_PASSWORD'] as const
 const CLIENT = ['KAFKA_SASL_OAUTH_TOKEN_URL', 'KAFKA_SASL_OAUTH_CLIENT_ID', 'KAFKA_SASL_OAUTH_CLIENT_SECRET'] as const
 const OAUTH = ['KAFKA_SASL_OAUTH_TOKEN', ...CLIENT, 'KAFKA_SASL_OAUTH_SCOPE'] as const
+const AWS = ['KAFKA_AWS_REGION'] as const
 const SSL = ['KAFKA_SSL_CA_FILE', 'KAFKA_SSL_CERT_FILE', 'KAFKA_SSL_KEY_FILE'] as const
 
 function login(values: Values, problems: string[]): NonNullable<KafkaAccessConfig['sasl']> | null {
   const { KAFKA_SASL_MECHANISM: mechanism } = values
-  const unused = (mechanism === 'OAUTHBEARER' ? PASSWORD : OAUTH).filter((name) => values[name] !== undefined)
+  const used: readonly string[] = mechanism === 'OAUTHBEARER' ? OAUTH : mechanism === 'AWS-MSK-IAM' ? AWS : PASSWORD
+  const unused = [...PASSWORD, ...OAUTH, ...AWS].filter((name) => !used.includes(name) && values[name] !== undefined)
   if (unused.length > 0 && !hasProblem(problems, 'KAFKA_SASL_MECHANISM')) {
     problems.push(
       `${haveNoEffect(unused)} while KAFKA_SASL_MECHANISM is ${mechanism}: set that to the mechanism you mean, or remove ${itOrThem(unused)}.`,
     )
   }
-  return mechanism === 'OAUTHBEARER' ? tokenLogin(values, problems) : passwordLogin(values, mechanism, problems)
+  if (mechanism === 'OAUTHBEARER') return tokenLogin(values, problems)
+  return mechanism === 'AWS-MSK-IAM' ? awsLogin(values, problems) : passwordLogin(values, mechanism, problems)
 }
 
 function passwordLogin(values: Values, mechanism: PasswordLogin['mechanism'], problems: string[]): PasswordLogin | null {
@@ -84,6 +95,14 @@ function passwordLogin(values: Values, mechanism: PasswordLogin['mechanism'], pr
     }
   }
   return username === undefined || password === undefined ? null : { mechanism, username, password }
+}
+
+function awsLogin({ KAFKA_AWS_REGION: region }: Values, problems: string[]): AwsLogin | null {
+  if (region !== undefined) return { mechanism: 'AWS-MSK-IAM', region }
+  if (!hasProblem(problems, 'KAFKA_AWS_REGION')) {
+    problems.push('KAFKA_AWS_REGION is not set, but KAFKA_SASL_MECHANISM is AWS-MSK-IAM: give the region of the cluster.')
+  }
+  return null
 }
 
 function tokenLogin(values: Values, problems: string[]): TokenLogin | null {

@@ -32,9 +32,9 @@ const kafka = {
   KAFKA_SSL_CERT_FILE: optional(certificateFile, 'Client certificate for brokers that require one, with its intermediate certificates.'),
   KAFKA_SSL_KEY_FILE: optional(keyFile, 'Private key of the client certificate.'),
   KAFKA_SASL_MECHANISM: withDefault(
-    oneOf(['SCRAM-SHA-512', 'SCRAM-SHA-256', 'PLAIN', 'OAUTHBEARER']),
+    oneOf(['SCRAM-SHA-512', 'SCRAM-SHA-256', 'PLAIN', 'OAUTHBEARER', 'AWS-MSK-IAM']),
     'SCRAM-SHA-512',
-    'SASL mechanism of the login; PLAIN and OAUTHBEARER send the password or token itself and are allowed over TLS only.',
+    'SASL mechanism of the login; PLAIN and the last two send the password or a token itself and are allowed over TLS only.',
   ),
   KAFKA_SASL_USERNAME: optional(anyText('a user name'), 'User name for the login to the brokers.'),
   KAFKA_SASL_PASSWORD: optional(anyText('a password'), 'Password of that user.', 'whole'),
@@ -50,6 +50,10 @@ const kafka = {
   KAFKA_SASL_OAUTH_CLIENT_ID: optional(anyText('a client id'), 'Client id for those requests.'),
   KAFKA_SASL_OAUTH_CLIENT_SECRET: optional(anyText('a client secret'), 'Secret of that client.', 'whole'),
   KAFKA_SASL_OAUTH_SCOPE: optional(anyText('scopes separated by spaces'), 'Scopes to request.'),
+  KAFKA_AWS_REGION: optional(
+    matching(/^[a-z]{2,}(?:-[a-z]+)+-\d+$/, 'a region such as eu-central-1'),
+    'Region of the cluster for AWS-MSK-IAM, whose credentials are found as the AWS SDK finds them.',
+  ),
   KAFKA_TOPIC: withDefault(
     matching(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/, 'a topic name: letters, digits, dot, underscore and hyphen, at most 249'),
     'domain-events',

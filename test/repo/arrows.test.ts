@@ -98,6 +98,7 @@ const arrows: Readonly<Record<string, readonly Allowed[]>> = {
 const packages: Readonly<Record<string, readonly string[]>> = {
   kafkajs: ['src/infra/kafka'],
   'kafkajs-snappy': ['src/infra/kafka/patches'],
+  'aws-msk-iam-sasl-signer-js': ['src/infra/kafka/client'],
   'lz4-napi': ['src/infra/kafka/patches'],
   // SQL is written in many rooms; the driver is seen in two.
   pg: ['src/infra/postgres/client', 'src/infra/postgres/schema'],

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import type { KafkaSasl } from '../../../src/infra/kafka/client/access.ts'
 import { createKafkaAdmin } from '../../../src/infra/kafka/admin/kafka-admin.ts'
 import { messageOf } from '../../../src/std/failure.ts'
@@ -98,6 +98,17 @@ test('a token endpoint that is away is named, and not the brokers', async () => 
   expect(away).not.toBeInstanceOf(LogAccessRefused)
   expect(messageOf(away)).toMatch(
     /^The token endpoint http:\/\/127\.0\.0\.1:1\/token does not answer \(.+\): start it, or correct KAFKA_SASL_OAUTH_TOKEN_URL$/,
+  )
+})
+
+test('a token of AWS reaches the brokers, and those that do not take it are named', async () => {
+  vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIDEXAMPLE')
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'hidden-word')
+  const refused = await refusal({ mechanism: 'AWS-MSK-IAM', region: 'eu-central-1' })
+  vi.unstubAllEnvs()
+  expect(refused).toBeInstanceOf(LogAccessRefused)
+  expect(messageOf(refused)).toMatch(
+    /^Kafka at \S+ rejects our AWS credentials \(AWS-MSK-IAM\): allow them kafka-cluster:Connect on the cluster, or correct KAFKA_AWS_REGION$/,
   )
 })
 

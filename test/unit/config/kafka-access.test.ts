@@ -89,6 +89,35 @@ describe('a login by tokens', () => {
   })
 })
 
+describe('a login by IAM of AWS', () => {
+  const aws = { KAFKA_SECURITY_PROTOCOL: 'SASL_SSL', KAFKA_SASL_MECHANISM: 'aws-msk-iam' }
+
+  it('takes a region', () => {
+    expect(access({ ...aws, KAFKA_AWS_REGION: 'eu-central-1' }).sasl).toEqual({ mechanism: 'AWS-MSK-IAM', region: 'eu-central-1' })
+  })
+
+  it.each<[string, Record<string, string>, string]>([
+    ['without a region', {}, 'KAFKA_AWS_REGION is not set, but KAFKA_SASL_MECHANISM is AWS-MSK-IAM: give the region of the cluster.'],
+    [
+      'with what is no region',
+      { KAFKA_AWS_REGION: 'Frankfurt' },
+      'KAFKA_AWS_REGION: "Frankfurt" has an invalid format; it must be a region such as eu-central-1.',
+    ],
+    [
+      'without TLS',
+      { KAFKA_AWS_REGION: 'eu-central-1', KAFKA_SECURITY_PROTOCOL: 'SASL_PLAINTEXT' },
+      'KAFKA_SASL_MECHANISM is AWS-MSK-IAM, which would send the token unencrypted under SASL_PLAINTEXT: set KAFKA_SECURITY_PROTOCOL to SASL_SSL.',
+    ],
+    [
+      'with a region that would not be used',
+      { KAFKA_AWS_REGION: 'eu-central-1', KAFKA_SASL_MECHANISM: 'PLAIN', ...login },
+      'KAFKA_AWS_REGION has no effect while KAFKA_SASL_MECHANISM is PLAIN: set that to the mechanism you mean, or remove it.',
+    ],
+  ])('is refused %s', (_, variables, sentence) => {
+    expect(problemsWith({ ...aws, ...variables })).toEqual([sentence])
+  })
+})
+
 describe('access as the files are now', () => {
   it('is that of the start until a file changes, and is refused by a sentence while a file is wrong', () => {
     const { kafka } = loadWith({ KAFKA_SECURITY_PROTOCOL: 'SSL', KAFKA_SSL_CERT_FILE: files.cert, KAFKA_SSL_KEY_FILE: files.key })

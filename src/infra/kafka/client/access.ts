@@ -3,6 +3,7 @@ import type { KafkaConfig } from 'kafkajs'
 import { systemClock } from '../../../std/clock.ts'
 import { messageOf, OperatorError } from '../../../std/failure.ts'
 import { bearerLogin } from './bearer-login.ts'
+import { requestMskToken } from './msk-token.ts'
 import { requestClientToken, type OAuthClient } from './oauth-client.ts'
 import { cachedTokens, type Token } from './token-cache.ts'
 
@@ -16,12 +17,18 @@ export interface KafkaTls {
 }
 
 /** A login at the brokers. */
-export type KafkaSasl = PasswordLogin | TokenLogin
+export type KafkaSasl = PasswordLogin | TokenLogin | AwsLogin
 
 interface PasswordLogin {
   readonly mechanism: 'SCRAM-SHA-512' | 'SCRAM-SHA-256' | 'PLAIN'
   readonly username: string
   readonly password: string
+}
+
+/** By a token of AWS's IAM, sent as OAUTHBEARER. */
+interface AwsLogin {
+  readonly mechanism: 'AWS-MSK-IAM'
+  readonly region: string
 }
 
 interface TokenLogin {
@@ -51,11 +58,11 @@ export interface ClientAccess {
  * replaced while the client lives; while what is read is wrong, the last that was right stays in use.
  *
  * @param onWrong gets the sentence whenever what was read is wrong
- * @throws {OperatorError} PLAIN or OAUTHBEARER without TLS, which would send the password or token unencrypted
+ * @throws {OperatorError} PLAIN or a token without TLS, which would send it unencrypted
  */
 export function clientAccess(access: KafkaAccess, onWrong: (sentence: string) => void): ClientAccess {
   const { tls, sasl, accessNow } = access
-  if (sasl?.mechanism === 'OAUTHBEARER' && tls === undefined) {
+  if ((sasl?.mechanism === 'OAUTHBEARER' || sasl?.mechanism === 'AWS-MSK-IAM') && tls === undefined) {
     throw new OperatorError('SASL OAUTHBEARER sends the token unencrypted: connect to the brokers over TLS (SASL_SSL)')
   }
   if (sasl?.mechanism === 'PLAIN' && tls === undefined) {
@@ -91,6 +98,7 @@ function given(name: 'ca' | 'cert' | 'key', value: string | undefined): Record<s
 function saslOptions(first: KafkaSasl, now: () => KafkaSasl): NonNullable<KafkaConfig['sasl']> {
   // The mechanism is a variable and stays what it is.
   if (first.mechanism === 'OAUTHBEARER') return bearerLogin(cachedTokens(() => tokenOf(kept(first, now())), systemClock))
+  if (first.mechanism === 'AWS-MSK-IAM') return bearerLogin(cachedTokens(() => requestMskToken(first.region), systemClock))
   return passwordOptions(first.mechanism, () => kept(first, now()))
 }
 

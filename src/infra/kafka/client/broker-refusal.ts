@@ -99,6 +99,8 @@ function refusedLogin(error: unknown, settings: KafkaSettings): string {
     return `${kafka} does not offer ${mechanism}: set KAFKA_SASL_MECHANISM to one that its listener has enabled`
   if (hasCause(error, ({ type }) => type === 'ILLEGAL_SASL_STATE'))
     return `${kafka} accepts no login on this listener: set KAFKA_SECURITY_PROTOCOL to ${settings.tls ? 'SSL' : 'PLAINTEXT'}, or correct the port in KAFKA_BROKERS`
+  if (mechanism === 'AWS-MSK-IAM')
+    return `${kafka} rejects our AWS credentials (AWS-MSK-IAM): allow them kafka-cluster:Connect on the cluster, or correct KAFKA_AWS_REGION`
   if (mechanism === 'OAUTHBEARER')
     return `${kafka} rejects our token (OAUTHBEARER): check that it has not expired, and that issuer, audience and scope are those that its listener expects`
   return `${kafka} rejects the user or the password (${mechanism}): correct KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD`

@@ -1,0 +1,22 @@
+import { systemClock } from '../../../std/clock.ts'
+import { messageOf } from '../../../std/failure.ts'
+import { TokenError, type Token } from './token-cache.ts'
+
+/**
+ * A token for the brokers of Amazon MSK with IAM: a request that AWS's own library signs with the credentials that AWS's SDK finds (environment,
+ * profile, role of the container or machine), valid for 15 minutes. The library is loaded at the first token only.
+ *
+ * @throws {TokenError} unavailable when there are no credentials, which a role may still get
+ */
+export async function requestMskToken(region: string): Promise<Token> {
+  const { generateAuthToken } = await import('aws-msk-iam-sasl-signer-js')
+  try {
+    const { token, expiryTime } = await generateAuthToken({ region })
+    return { value: token, validMs: expiryTime - systemClock.now() }
+  } catch (error) {
+    throw new TokenError(
+      'TOKEN_UNAVAILABLE',
+      `AWS gives no credentials to log in to Kafka with (${messageOf(error)}): give the worker a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY`,
+    )
+  }
+}
