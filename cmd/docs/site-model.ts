@@ -1,6 +1,7 @@
 import type { Described } from '../../src/catalogue/asyncapi.ts'
 import { changesBetween, type Catalogue, type Change } from '../../src/catalogue/diff.ts'
 import { retentionMs } from '../../src/catalogue/event-retention.ts'
+import { topicOf } from '../../src/catalogue/event-topics.ts'
 import type { EventDefinition } from '../../src/events/catalogue/define-event.ts'
 import { createTypeFilter } from '../../src/ingest/type-filter.ts'
 import type { Consumer } from '../../src/model/consumer.ts'
@@ -52,15 +53,16 @@ export interface SiteModel {
 
 export function siteModel({ version, events, consumers, defaultTopic, releases, sources }: SiteInput): SiteModel {
   const types = events.map(({ type }) => type)
-  const topicOf = ({ topic = defaultTopic }: { readonly topic?: string }) => topic
   return {
     version,
     defaultTopic,
     events: events.map((event) => ({
       event,
       domain: event.type.split('.')[0] ?? event.type,
-      topic: topicOf(event),
-      readers: consumers.filter((one) => topicOf(one) === topicOf(event) && createTypeFilter(one.types, types).handles(event.type)),
+      topic: topicOf(event, defaultTopic),
+      readers: consumers.filter(
+        (one) => topicOf(one, defaultTopic) === topicOf(event, defaultTopic) && createTypeFilter(one.types, types).handles(event.type),
+      ),
       source: sources.get(event.type) ?? null,
       replaces: events.filter(({ deprecated }) => deprecated?.successor === event.type).map(({ type }) => type),
     })),

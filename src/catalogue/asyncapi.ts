@@ -5,7 +5,7 @@ import { versionText } from '../events/upcast.ts'
 import { createTypeFilter } from '../ingest/type-filter.ts'
 import type { Consumer } from '../model/consumer.ts'
 import { retentionMs } from './event-retention.ts'
-import { DEFAULT_PARTITIONS } from './event-topics.ts'
+import { DEFAULT_PARTITIONS, eventTopics, topicOf, topicSettings, type EventTopic } from './event-topics.ts'
 
 /** What an AsyncAPI document is made of. */
 export interface Described {
@@ -27,8 +27,7 @@ const kafka = <Fields extends object>(fields: Fields) => ({ kafka: { ...fields, 
  * https://github.com/asyncapi/bindings/tree/master/kafka
  */
 export function asyncApiOf({ version, events, consumers, defaultTopic }: Described): object {
-  const topicOf = ({ topic = defaultTopic }: { readonly topic?: string }) => topic
-  const topics = [...new Set(events.map(topicOf))]
+  const topics = eventTopics(events, defaultTopic)
   return {
     asyncapi: '3.0.0',
     info: {
@@ -42,15 +41,15 @@ export function asyncApiOf({ version, events, consumers, defaultTopic }: Describ
     },
     channels: Object.fromEntries(
       topics.map((topic) => {
-        const own = events.filter((event) => topicOf(event) === topic)
-        return [topic, channelOf(topic, own)]
+        const own = events.filter((event) => topicOf(event, defaultTopic) === topic.name)
+        return [topic.name, channelOf(topic, own)]
       }),
     ),
     operations: {
       ...Object.fromEntries(
-        topics.map((topic) => [
-          `publish-to-${topic}`,
-          { action: 'send', channel: ref('channels', topic), summary: 'Applications publish here.' },
+        topics.map(({ name }) => [
+          `publish-to-${name}`,
+          { action: 'send', channel: ref('channels', name), summary: 'Applications publish here.' },
         ]),
       ),
       ...Object.fromEntries(
@@ -59,8 +58,8 @@ export function asyncApiOf({ version, events, consumers, defaultTopic }: Describ
             consumer.types,
             events.map(({ type }) => type),
           )
-          const topic = topicOf(consumer)
-          const own = events.filter((event) => topicOf(event) === topic && filter.handles(event.type))
+          const topic = topicOf(consumer, defaultTopic)
+          const own = events.filter((event) => topicOf(event, defaultTopic) === topic && filter.handles(event.type))
           return [consumer.name, operationOf(consumer.name, topic, own)]
         }),
       ),
@@ -72,18 +71,19 @@ export function asyncApiOf({ version, events, consumers, defaultTopic }: Describ
   }
 }
 
-function channelOf(topic: string, events: readonly EventDefinition[]): object {
-  const [first] = events
+function channelOf({ name, retention }: EventTopic, events: readonly EventDefinition[]): object {
+  const settings = topicSettings(retentionMs[retention])
   return {
-    address: topic,
+    address: name,
     messages: Object.fromEntries(events.map(({ type }) => [type, ref('components', 'messages', type)])),
     bindings: kafka({
-      topic,
+      topic: name,
       partitions: DEFAULT_PARTITIONS,
       replicas: REPLICAS,
       topicConfiguration: {
-        'cleanup.policy': ['delete'],
-        ...(first === undefined ? {} : { 'retention.ms': retentionMs[first.retention] }),
+        'cleanup.policy': settings['cleanup.policy'].split(','),
+        'retention.ms': Number(settings['retention.ms']),
+        'retention.bytes': Number(settings['retention.bytes']),
       },
     }),
   }

@@ -22,11 +22,15 @@ export interface SettingFault {
   readonly beside: Readonly<Record<string, string>>
 }
 
+/** The topic of an event or of a consumer. */
+export function topicOf({ topic }: { readonly topic?: string }, defaultTopic: string): string {
+  return topic ?? defaultTopic
+}
+
 /** The topics that the events of a catalogue are published to; those that name none, to `defaultTopic`. */
 export function eventTopics(events: readonly EventDefinition[], defaultTopic: string): readonly EventTopic[] {
-  const topicOf = ({ topic = defaultTopic }: EventDefinition) => topic
-  return [...new Set(events.map(topicOf))].map((name) => {
-    const own = events.filter((event) => topicOf(event) === name)
+  return [...new Set(events.map((event) => topicOf(event, defaultTopic)))].map((name) => {
+    const own = events.filter((event) => topicOf(event, defaultTopic) === name)
     const found = new Set(own.map(({ retention }) => retention))
     return {
       name,

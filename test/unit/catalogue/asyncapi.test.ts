@@ -3,8 +3,12 @@ import { createRequire } from 'node:module'
 import type { Parser } from '@asyncapi/parser'
 import { expect, it } from 'vitest'
 import { asyncApiYaml } from '../../../cmd/catalogue/run.ts'
+import { asyncApiOf } from '../../../src/catalogue/asyncapi.ts'
+import { eventTopics, topicSettings } from '../../../src/catalogue/event-topics.ts'
+import { retentionMs } from '../../../src/catalogue/event-retention.ts'
 import { listedConsumers } from '../../../src/consumers/registry.ts'
 import { eventTypes } from '../../../src/events/catalogue/catalogue.ts'
+import { userSignedUp } from '../../../src/events/catalogue/user/user-signed-up.ts'
 
 const text = asyncApiYaml()
 // Its module for import names files without their endings.
@@ -36,4 +40,27 @@ it('is valid AsyncAPI 3.0.0, with all events, and an operation for each group', 
 it('is refused by the parser where a channel is missing', async () => {
   const { document } = await new asyncapi.Parser().parse(text.replace(/^channels:\n(?: .*\n)+/m, ''))
   expect(document).toBeUndefined()
+})
+
+it('has the topics and settings that are applied: the longest retention where events of two classes share a topic', () => {
+  const mixed = [userSignedUp, { ...userSignedUp, type: 'order.placed', retention: 'analytics' } as const]
+  const settings = topicSettings(retentionMs.analytics)
+  expect(eventTopics(mixed, 'shared')).toMatchObject([{ name: 'shared', retention: 'analytics' }])
+  expect(asyncApiOf({ version: '1.0.0', events: mixed, consumers: [], defaultTopic: 'shared' })).toMatchObject({
+    channels: {
+      shared: {
+        address: 'shared',
+        bindings: {
+          kafka: {
+            topic: 'shared',
+            topicConfiguration: {
+              'cleanup.policy': [settings['cleanup.policy']],
+              'retention.ms': Number(settings['retention.ms']),
+              'retention.bytes': -1,
+            },
+          },
+        },
+      },
+    },
+  })
 })
