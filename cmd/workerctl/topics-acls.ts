@@ -22,8 +22,8 @@ Kafka's own tool: an administrator runs them, with --command-config where the li
 The groups are those that run by default or are named in KAFKA_GROUPS; a daemon that runs some of them needs the ACLs of those only.
 
 A principal is User: and the user name of the login; with a client certificate and no login, User: and the subject of the certificate,
-such as User:CN=worker,O=Example. "reconcile --publish" publishes, and needs the ACLs of a publisher too; "topics" other rights
-(docs/guide/workerctl.md).
+such as User:CN=worker,O=Example. "reconcile --publish" publishes, and so do the daemons where the platform publishes in its transactions
+(worker.outbox): their user then needs the ACLs of a publisher too. "topics" needs other rights (docs/guide/workerctl.md).
 
 Examples:
   npm run -s workerctl -- topics acls --principal User:worker --publisher User:platform
