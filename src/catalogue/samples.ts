@@ -83,7 +83,7 @@ function texts(schemas: readonly Schema[]): readonly string[] {
   const given = schemas
     .flatMap(({ examples, default: filled }) => [...(Array.isArray(examples) ? examples : []), filled])
     .filter((value) => typeof value === 'string')
-  // What is like an example, and has each of the lengths, may have its pattern too.
+  // A text that repeats an example, in each of the lengths, may have its pattern too.
   const like = given.filter((text) => text !== '').flatMap((text) => lengths.map((length) => text.slice(0, length).padEnd(length, text)))
   return [...Object.values(formats), ...lengths.map((length) => 'x'.repeat(length)), ...given, ...like]
 }
