@@ -4,9 +4,10 @@ import { rolldown, type Plugin } from 'rolldown'
 import { dts } from 'rolldown-plugin-dts'
 import { events } from '../../src/events/catalogue/events.ts'
 import { eventTypesModule } from './event-types.ts'
+import { SIGNER } from './packed-texts.ts'
 
-/** What an application gets beside the package, or has. */
-const external = [/^node:/, /^kafkajs(?:\/|$)/]
+/** What an application gets beside the package, or has, or installs where its login needs it. */
+const external = [/^node:/, /^kafkajs(?:\/|$)/, SIGNER]
 
 /**
  * Writes the publisher for CommonJS, ES modules and the compiler: one file each, with everything in it but kafkajs. The module for

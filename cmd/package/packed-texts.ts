@@ -1,6 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
+/** For a login by IAM of AWS; an application installs it where it has one. */
+export const SIGNER = 'aws-msk-iam-sasl-signer-js'
+
 /** The packages of which the bundle holds parts; their licences require their notices. */
 const bundled = ['typebox', 'uuid']
 
@@ -20,6 +23,8 @@ export async function packedManifest(root: string): Promise<string> {
     },
     files: ['dist'],
     dependencies: { kafkajs: dependencies.kafkajs },
+    peerDependencies: { [SIGNER]: dependencies[SIGNER] },
+    peerDependenciesMeta: { [SIGNER]: { optional: true } },
   }
   return `${JSON.stringify(manifest, null, 2)}\n`
 }

@@ -1,4 +1,4 @@
-import { hasCause, isBrokerError } from '../infra/kafka/client/client-error.ts'
+import { hasCause, isBrokerError, messageOfType } from '../infra/kafka/client/client-error.ts'
 import { messageOf, OperatorError } from '../std/failure.ts'
 import { tlsFaultOf, tlsTrouble } from '../std/tls-fault.ts'
 
@@ -17,6 +17,8 @@ export function refusalOf(error: unknown, { brokers, topic }: { brokers: readonl
     return { isOf: 'cluster', sentence: `${tlsTrouble(fault, kafka)}: correct \`tls\`, the port in \`brokers\`, or its certificate` }
   // Settings that cannot be used, such as a password that would be sent unencrypted.
   if (error instanceof OperatorError) return { isOf: 'cluster', sentence: error.message }
+  const noToken = messageOfType(error, 'TOKEN_REFUSED')
+  if (noToken !== null) return { isOf: 'cluster', sentence: noToken }
   if (has('UNSUPPORTED_SASL_MECHANISM') || hasCause(error, ({ message }) => message.includes('is not supported by the server')))
     return { isOf: 'cluster', sentence: `${kafka} does not offer this mechanism: correct \`sasl.mechanism\`` }
   if (has('ILLEGAL_SASL_STATE'))

@@ -15,6 +15,7 @@ describe('a refusal of the brokers', () => {
     [{ type: 'SASL_AUTHENTICATION_FAILED' }, 'cluster', 'correct `sasl`'],
     [{ name: 'KafkaJSSASLAuthenticationError' }, 'cluster', 'rejects the user or the password'],
     [{ type: 'UNSUPPORTED_SASL_MECHANISM' }, 'cluster', 'correct `sasl.mechanism`'],
+    [{ type: 'TOKEN_REFUSED', message: 'Install the signer' }, 'cluster', 'Install the signer'],
     [{ type: 'ILLEGAL_SASL_STATE' }, 'cluster', 'leave out `sasl`'],
     [{ code: 'SELF_SIGNED_CERT_IN_CHAIN' }, 'cluster', 'is not signed by a trusted authority (SELF_SIGNED_CERT_IN_CHAIN): correct `tls`'],
   ])('%o names the way out', (fields, isOf, sentence) => {
@@ -28,10 +29,12 @@ describe('a refusal of the brokers', () => {
     })
   })
 
-  it.each([{ name: 'KafkaJSConnectionError' }, { type: 'NOT_ENOUGH_REPLICAS' }, { type: 'OUT_OF_ORDER_SEQUENCE_NUMBER' }])(
-    'is not %o, which may pass',
-    (fields) => {
-      expect(refusalOf(cause(fields), of)).toBeNull()
-    },
-  )
+  it.each([
+    { name: 'KafkaJSConnectionError' },
+    { type: 'NOT_ENOUGH_REPLICAS' },
+    { type: 'TOKEN_UNAVAILABLE' },
+    { type: 'OUT_OF_ORDER_SEQUENCE_NUMBER' },
+  ])('is not %o, which may pass', (fields) => {
+    expect(refusalOf(cause(fields), of)).toBeNull()
+  })
 })

@@ -1,3 +1,4 @@
+import type * as Signer from 'aws-msk-iam-sasl-signer-js'
 import { systemClock } from '../../../std/clock.ts'
 import { messageOf } from '../../../std/failure.ts'
 import { TokenError, type Token } from './token-cache.ts'
@@ -6,10 +7,11 @@ import { TokenError, type Token } from './token-cache.ts'
  * A token for the brokers of Amazon MSK with IAM: a request that AWS's own library signs with the credentials that AWS's SDK finds (environment,
  * profile, role of the container or machine), valid for 15 minutes. The library is loaded at the first token only.
  *
- * @throws {TokenError} unavailable when there are no credentials, which a role may still get
+ * @throws {TokenError} refused when the library is not installed, as in an application that publishes; unavailable when there are no credentials,
+ *   which a role may still get
  */
 export async function requestMskToken(region: string): Promise<Token> {
-  const { generateAuthToken } = await import('aws-msk-iam-sasl-signer-js')
+  const { generateAuthToken } = await signer()
   try {
     const { token, expiryTime } = await generateAuthToken({ region })
     return { value: token, validMs: expiryTime - systemClock.now() }
@@ -18,5 +20,13 @@ export async function requestMskToken(region: string): Promise<Token> {
       'TOKEN_UNAVAILABLE',
       `AWS gives no credentials to log in to Kafka with (${messageOf(error)}): give the worker a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY`,
     )
+  }
+}
+
+async function signer(): Promise<typeof Signer> {
+  try {
+    return await import('aws-msk-iam-sasl-signer-js')
+  } catch {
+    throw new TokenError('TOKEN_REFUSED', 'A login at Kafka by IAM of AWS needs the package aws-msk-iam-sasl-signer-js: install it as well')
   }
 }
