@@ -123,7 +123,10 @@ function tokenLogin(values: Values, problems: string[]): TokenLogin | null {
     )
     return null
   }
-  const { protocol, hostname } = new URL(tokenUrl)
+  const { protocol, hostname, username, password } = new URL(tokenUrl)
+  if (username !== '' || password !== '') {
+    problems.push('KAFKA_SASL_OAUTH_TOKEN_URL has a login: give it by KAFKA_SASL_OAUTH_CLIENT_ID and KAFKA_SASL_OAUTH_CLIENT_SECRET.')
+  }
   if (protocol === 'http:' && !isLoopback(hostname)) {
     problems.push('KAFKA_SASL_OAUTH_TOKEN_URL begins with http://, which would send the client secret unencrypted: give an https:// URL.')
   }

@@ -212,7 +212,6 @@ export function createApp(
     database.onAnswered()
     await deadLetters.connect()
     if (outbox !== null) {
-      await outboxSender.connect()
       tasks.schedule('outbox relay', config.outbox.pollMs, OUTBOX_STATEMENTS * pools.outbox.longestStatementMs, () => outbox.turn())
     }
     // A stop may have stopped the groups meanwhile: nothing may start after that.

@@ -28,7 +28,7 @@ export interface OutboxEvent {
  * Writes events into `worker.outbox` in the caller's transaction, by one statement: they are published once it has committed, and never if
  * it is rolled back. Nothing is notified, so the transaction takes no lock beyond its rows.
  *
- * @throws {TypeError} for a pool of connections. Errors of the client pass through: they have ended the transaction.
+ * @throws {TypeError} for a pool of connections, and for what is no client. Errors of the client pass through: they have ended the transaction.
  */
 export async function writeToOutbox(
   client: OutboxClient,
@@ -57,6 +57,8 @@ export async function writeToOutbox(
 
 /** The statements of a pool run on any of its connections: the event would be published even if the transaction is rolled back. */
 function refusePool(client: OutboxClient): void {
+  if (typeof client?.query !== 'function')
+    throw new TypeError('inTransaction needs the client that sent BEGIN: an object with query(text, values).')
   if ('totalCount' in client && 'idleCount' in client) {
     throw new TypeError('inTransaction was given a pool, whose statements run outside your transaction: pass the client that sent BEGIN.')
   }

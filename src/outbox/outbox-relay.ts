@@ -24,7 +24,7 @@ export interface OutboxStatus {
   readonly shards: readonly number[]
   /** Relays of all processes; null while this one has no connection of its own. */
   readonly relays: number | null
-  /** Why a shard waits, the longest wait first; null when none does. */
+  /** Why a shard waits, or the whole relay, by the longest wait; null when none does. */
   readonly waiting: { readonly reason: string; readonly sinceMs: number } | null
 }
 
@@ -74,6 +74,8 @@ export function createOutboxRelay(of: {
   const troubles = new Map<number, Trouble>()
   /** Positions of events that were sent without a known outcome. */
   const unknown = new Set<string>()
+  /** Why it has no connection of its own. */
+  let broken: Pick<Trouble, 'reason' | 'since'> | null = null
   let tenure: Tenure | null = null
   let isQuiet = false
   let isStopping = false
@@ -82,7 +84,12 @@ export function createOutboxRelay(of: {
 
   async function turn(): Promise<void> {
     if (isStopping || isQuiet) return leave()
-    tenure ??= { session: await of.openSession(), shards: new Map(), relays: 1, sharedAt: -Infinity, isLost: false }
+    try {
+      tenure ??= { session: await of.openSession(), shards: new Map(), relays: 1, sharedAt: -Infinity, isLost: false }
+    } catch (error) {
+      broken ??= { reason: messageOf(error), since: clock.monotonic() }
+      throw error
+    }
     const current = tenure
     try {
       await share(current)
@@ -96,7 +103,9 @@ export function createOutboxRelay(of: {
         if (!due.includes(shard.number)) resume(shard.number)
         else shard.draining = drain(current, shard).finally(() => (shard.draining = null))
       }
+      broken = null
     } catch (error) {
+      broken ??= { reason: messageOf(error), since: clock.monotonic() }
       lose(current)
       throw error
     }
@@ -198,11 +207,12 @@ export function createOutboxRelay(of: {
     if (tenure === lost) tenure = null
   }
 
+  /** Gives everything up as soon as no block is in flight; until then the next turn tries again. */
   async function leave(): Promise<void> {
     const last = tenure
     if (last === null) return
-    tenure = null
-    for (const { draining } of last.shards.values()) await draining
+    for (const shard of last.shards.values()) shard.leaving = true
+    if ([...last.shards.values()].some(({ draining }) => draining !== null)) return
     lose(last)
     for (const number of last.shards.keys()) resume(number)
     last.shards.clear()
@@ -210,11 +220,18 @@ export function createOutboxRelay(of: {
     await last.session.close()
   }
 
+  async function finish(): Promise<void> {
+    // A turn that fails has nothing left to give up.
+    await turning?.catch(() => undefined)
+    for (const { draining } of tenure?.shards.values() ?? []) await draining
+    await leave()
+  }
+
   return {
     turn: () => (turning ??= turn().finally(() => (turning = null))),
     quiet: (on) => void (isQuiet = on),
     status() {
-      const longest = [...troubles.values()].toSorted((one, other) => one.since - other.since)[0]
+      const longest = [...troubles.values(), ...(broken === null ? [] : [broken])].toSorted((one, other) => one.since - other.since)[0]
       return {
         shards: tenure === null ? [] : numbersOf(tenure.shards),
         relays: tenure?.relays ?? null,
@@ -224,11 +241,8 @@ export function createOutboxRelay(of: {
     stop: () =>
       (stopped ??= (async () => {
         isStopping = true
-        // A turn that fails has nothing left to give up.
-        await turning?.catch(() => undefined)
-        const last = tenure
-        await withinDeadline(STOP_MS, leave())
-        if (last !== null) lose(last)
+        await withinDeadline(STOP_MS, finish())
+        if (tenure !== null) lose(tenure)
       })()),
   }
 }

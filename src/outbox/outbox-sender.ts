@@ -18,8 +18,6 @@ export interface Refusal {
 
 /** The relay's port to Kafka. */
 export interface OutboxSender {
-  /** @throws {OperatorError} no broker answers, or access is denied. */
-  connect(): Promise<void>
   /**
    * Appends the records, keeping the order within each key; resolves to null when all replicas have acknowledged all of them. After a
    * refusal of `records`, and when it throws (no broker answers, a login is refused), some may have been appended.

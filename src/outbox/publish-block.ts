@@ -3,7 +3,7 @@ import type { OutboxRecord, OutboxSender } from './outbox-sender.ts'
 import type { BlockLimits, FailedRow, OutboxRow } from './outbox-session.ts'
 
 /** Memory of a shard, and a batch that every broker takes: its default for `message.max.bytes` is 1 MiB. */
-export const blockLimits: BlockLimits = { rows: 500, bytes: 524_288, rowBytes: 33_554_432 }
+export const blockLimits: BlockLimits = { rows: 500, bytes: 524_288, rowBytes: 8_388_608 }
 
 /** What became of a block. Rows that are in none of the lists are read again. */
 export interface BlockOutcome {
@@ -53,10 +53,13 @@ export async function publishBlock(
   }
 
   let trouble: unknown
-  try {
-    for (const [topic, part] of Map.groupBy(sendable, (row) => row.topic)) await send(topic, part)
-  } catch (error) {
-    trouble = error
+  for (const [topic, part] of Map.groupBy(sendable, (row) => row.topic)) {
+    try {
+      await send(topic, part)
+    } catch (error) {
+      // Order is kept within a topic: the others need not wait for this one.
+      trouble ??= error
+    }
   }
   return { published, failed, unknown: [...unknown], trouble }
 }

@@ -24,7 +24,7 @@ export function refusalOf(error: unknown, { brokers, topic }: { brokers: readonl
   if (has('ILLEGAL_SASL_STATE'))
     return { isOf: 'cluster', sentence: `${kafka} accepts no login on this port: leave out \`sasl\`, or correct the port in \`brokers\`` }
   if (has('SASL_AUTHENTICATION_FAILED') || hasCause(error, ({ name }) => name === 'KafkaJSSASLAuthenticationError'))
-    return { isOf: 'cluster', sentence: `${kafka} rejects the user or the password: correct \`sasl\`` }
+    return { isOf: 'cluster', sentence: `${kafka} rejects the login: correct \`sasl\`` }
   // An idempotent producer needs Write on some topic, or the old right (https://cwiki.apache.org/confluence/display/KAFKA/KIP-679).
   if (has('CLUSTER_AUTHORIZATION_FAILED'))
     return {

@@ -192,7 +192,18 @@ async function joins(
   return userId
 }
 
-const ourHeaders = ['auto-submitted', 'content-type', 'date', 'from', 'message-id', 'mime-version', 'subject', 'to']
+const ourHeaders = [
+  'auto-submitted',
+  'content-type',
+  'date',
+  'from',
+  'message-id',
+  'mime-version',
+  'subject',
+  'to',
+  'x-causation-id',
+  'x-correlation-id',
+]
 
 /** Judged by a parser of others, and by the bytes: no line of the header may be longer than 998 bytes or end in half a line break. */
 async function expectOnlyOurs({ raw = Buffer.alloc(0), recipients }: SmtpMail): Promise<void> {

@@ -159,5 +159,5 @@ test('thousands of events for a topic that does not exist hold up those of other
   await using _ = await startRelay(database, brokers)
   await published(5_000)
   expect(await recordsOf(brokers, topic)).toHaveLength(10)
-  expect(performance.now() - startedAt).toBeLessThan(25_000)
+  expect(performance.now() - startedAt).toBeLessThan(60_000)
 })

@@ -17,7 +17,6 @@ export interface RunningRelay extends AsyncDisposable {
 export async function startRelay(database: Database, brokers: readonly string[], pollMs = 50): Promise<RunningRelay> {
   const facts: Fact[] = []
   const sender = createOutboxSender({ brokers, clientId: 'relay' })
-  await sender.connect()
   const relay = createOutboxRelay({ openSession: () => openOutboxSession(database), sender, clock, observe: (fact) => facts.push(fact) })
   const stopping = new AbortController()
   // A turn that fails is repeated, as in the daemon.

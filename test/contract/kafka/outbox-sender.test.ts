@@ -3,6 +3,7 @@ import type { KafkaSettings } from '../../../src/infra/kafka/client/kafka-client
 import { createOutboxSender } from '../../../src/infra/kafka/producer/kafka-outbox-sender.ts'
 import type { OutboxSender } from '../../../src/outbox/outbox-sender.ts'
 import { startBrokerWithRights, type BrokerWithRights } from '../../support/broker-rights.ts'
+import { topicTool } from '../../support/faults/topic-tool.ts'
 import { freshTopicName } from '../../support/fresh.ts'
 import { createTopics, recordsOf } from '../../support/outbox-relay.ts'
 
@@ -14,7 +15,6 @@ beforeAll(async () => {
   const { KAFKA_BROKERS: at = '', KAFKA_SASL_USERNAME: username = '', KAFKA_SASL_PASSWORD: password = '' } = broker.login
   asWorker = { brokers: [at], clientId: 'contract', sasl: { mechanism: 'SCRAM-SHA-512', username, password } }
   sender = createOutboxSender(asWorker)
-  await sender.connect()
 })
 afterAll(async () => {
   await sender.disconnect()
@@ -54,6 +54,17 @@ test('a topic without the right Write is refused as a whole, and taken once it i
   await expect.poll(() => sender.send(topic, [record(1)]), { timeout: 20_000 }).toBeNull()
 })
 
+test('a topic that is deleted is refused, and no other: those that were sent to, and new ones, are taken', async () => {
+  const [gone, stays, later] = [await topicFor({}, 'Write'), await topicFor({}, 'Write'), await topicFor({}, 'Write')]
+  expect(await sender.send(gone, [record(1)])).toBeNull()
+  expect(await sender.send(stays, [record(1)])).toBeNull()
+  await using tool = await topicTool(broker.kafka.bootstrap)
+  await tool.deleteTopic(gone)
+  expect(await sender.send(gone, [record(2)])).toMatchObject({ of: 'topic' })
+  expect(await sender.send(later, [record(1)])).toBeNull()
+  expect(await sender.send(stays, [record(2)])).toBeNull()
+})
+
 test('a list with a record that is too large is refused for its records', async () => {
   const topic = await topicFor({ 'max.message.bytes': '1000' }, 'Write', 'Describe')
   const refusal = { of: 'records', reason: 'too-large', sentence: expect.stringContaining('raise its max.message.bytes') }
@@ -64,11 +75,11 @@ test('a list with a record that is too large is refused for its records', async 
 test('a login that is refused is no refusal of a topic, and neither are brokers that are away', async () => {
   const topic = await topicFor({}, 'Write', 'Describe')
   const stranger = createOutboxSender({ ...asWorker, sasl: { mechanism: 'SCRAM-SHA-512', username: 'worker', password: 'wrong' } })
-  await expect(stranger.connect()).rejects.toThrow('rejects the user or the password')
+  await expect(stranger.send(topic, [record(1)])).rejects.toThrow('rejects the user or the password')
   await stranger.disconnect()
   const alone = await startBrokerWithRights()
   const far = createOutboxSender({ brokers: alone.kafka.bootstrap, clientId: 'contract' })
-  await far.connect()
+  expect(await far.send(topic, [record(1)])).toMatchObject({ of: 'topic' })
   await alone.stop()
   await expect(far.send(topic, [record(1)])).rejects.toThrow(/connect|broker|retries/i)
   await far.disconnect()

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
-import { Client } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createPublisher } from '../../../src/events/publisher.ts'
 import { blockLimits } from '../../../src/outbox/publish-block.ts'
@@ -36,6 +35,8 @@ async function fill(sql: Sql, count: number): Promise<void> {
     [count],
   )
   await sql.query('VACUUM (ANALYZE) worker.outbox')
+  // Pages are counted, and its own would count.
+  await sql.query('ALTER TABLE worker.outbox SET (autovacuum_enabled = false)')
 }
 
 /** Pages that a statement touches. */
@@ -119,29 +120,17 @@ test('looking for work and counting what waits touch no published row', async ()
   expect(await countOutbox(large.sql, 100_000)).toMatchObject({ due: 100, failed: 99 })
 }, 60_000)
 
-test('publishing in a transaction takes no longer with a million rows in the table than with a thousand', async () => {
+test('publishing in a transaction touches as many pages with a million rows in the table as with a thousand', async () => {
   const publisher = createPublisher({ transport: { send: () => Promise.reject(new Error('nothing is sent')) }, topic: 'events' })
   const about = { accountId: randomUUID(), campaignId: randomUUID() }
-  const clients = [new Client({ connectionString: small.url }), new Client({ connectionString: large.url })] as const
-  await Promise.all(clients.map((client) => client.connect()))
-  const publish = async (client: Client) => {
-    const startedAt = performance.now()
-    await client.query('BEGIN')
-    await publisher.inTransaction(client).publishUserSignedUp({ ...about, userId: randomUUID(), email: 'guest@example.com' })
-    await client.query('COMMIT')
-    return performance.now() - startedAt
-  }
-  try {
-    const times: [number[], number[]] = [[], []]
-    // In turns, so that whatever else the machine does is shared.
-    for (let round = 0; round < 400; round++) {
-      times[0].push(await publish(clients[0]))
-      times[1].push(await publish(clients[1]))
-    }
-    const [few = 0, many = 0] = times.map((list) => list.toSorted((one, other) => one - other)[200])
-    process.stderr.write(`  publish: ${few.toFixed(2)} ms among a thousand rows, ${many.toFixed(2)} ms among a million\n`)
-    expect(many).toBeLessThan(1.5 * few + 0.5)
-  } finally {
-    await Promise.all(clients.map((client) => client.end()))
-  }
-})
+  const publish = (database: MigratedDatabase) =>
+    database.transaction(async (tx) => {
+      const one = publisher.inTransaction({ query: (text, values) => tx.query(text, values) })
+      for (let n = 0; n < 100; n++) await one.publishUserSignedUp({ ...about, userId: randomUUID(), email: 'guest@example.com' })
+    })
+  const [few, many] = [await touchedPages(small, () => publish(small)), await touchedPages(large, () => publish(large))]
+  process.stderr.write(`  a publish touches ${few / 100} pages among a thousand rows, ${many / 100} among a million\n`)
+  expect(few).toBeGreaterThan(0)
+  // The indexes of a million rows are a level or two deeper.
+  expect(many).toBeLessThan(few + 100 * 12)
+}, 60_000)

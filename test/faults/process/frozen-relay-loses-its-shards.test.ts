@@ -35,7 +35,7 @@ test('a relay that is frozen loses its shards to another, and sends nothing of t
     const [row] = await fixture.sql.query<{ left: number }>('SELECT count(*)::int AS left FROM worker.outbox WHERE published_at IS NULL')
     return row?.left === 0 || `${row?.left} are left`
   })
-  expect(performance.now() - startedAt).toBeLessThan(45_000)
+  expect(performance.now() - startedAt).toBeLessThan(90_000)
 
   frozen.kill('SIGCONT')
   await eventually('the resumed daemon has its share again', async () => {

@@ -220,6 +220,56 @@ describe('the relay', () => {
     await eventually('it is published', () => outbox.marked.length === 1 || 'not yet')
   })
 
+  it('waits in quiet mode for the block in flight without holding up its turns, and goes on with the rest afterwards', async () => {
+    const outbox = new Outbox()
+    outbox.add(3, 6)
+    const log = createLog()
+    const held = Promise.withResolvers<undefined>()
+    const { relay } = createRelay(outbox, async (topic, records) => {
+      await held.promise
+      return log.send(topic, records)
+    })
+    await relay.turn()
+    relay.quiet(true)
+    await relay.turn()
+    expect(outbox.holders.size).toBe(OUTBOX_SHARDS)
+    held.resolve(undefined)
+    await eventually('the block is marked', () => outbox.marked.length === 2 || String(outbox.marked))
+    await relay.turn()
+    expect([relay.status().shards, outbox.holders.size, log.values]).toEqual([[], 0, ['1', '2']])
+    relay.quiet(false)
+    await relay.turn()
+    await eventually('the rest is published', () => outbox.marked.length === 6 || String(outbox.marked))
+  })
+
+  it('says why it has no connection', async () => {
+    const outbox = new Outbox()
+    const open = { isAllowed: false }
+    const relay = createOutboxRelay({
+      openSession: () => (open.isAllowed ? Promise.resolve(outbox.open()) : Promise.reject(new Error('too many connections'))),
+      sender: createLog(),
+      clock: createManualClock(),
+      observe: () => undefined,
+    })
+    onTestFinished(() => relay.stop())
+    await expect(relay.turn()).rejects.toThrow('too many connections')
+    expect(relay.status()).toMatchObject({ shards: [], relays: null, waiting: { reason: 'too many connections' } })
+    open.isAllowed = true
+    await relay.turn()
+    expect(relay.status()).toMatchObject({ relays: 1, waiting: null })
+  })
+
+  it('stops within its time, even if a send is never answered', async () => {
+    const outbox = new Outbox()
+    outbox.add(3, 2)
+    const { relay } = createRelay(outbox, () => new Promise(() => undefined))
+    await relay.turn()
+    relay.quiet(true)
+    await relay.turn()
+    await relay.stop()
+    expect([outbox.holders.size, outbox.sessions.size, outbox.marked]).toEqual([0, 0, []])
+  }, 20_000)
+
   it('finishes the block in flight when it stops, and gives its shards up', async () => {
     const outbox = new Outbox()
     outbox.add(3, 4)

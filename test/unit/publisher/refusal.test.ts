@@ -13,7 +13,7 @@ describe('a refusal of the brokers', () => {
     [{ type: 'TOPIC_AUTHORIZATION_FAILED' }, 'topic', 'grant it'],
     [{ type: 'CLUSTER_AUTHORIZATION_FAILED' }, 'cluster', 'the right Write on topic "domain-events": grant it'],
     [{ type: 'SASL_AUTHENTICATION_FAILED' }, 'cluster', 'correct `sasl`'],
-    [{ name: 'KafkaJSSASLAuthenticationError' }, 'cluster', 'rejects the user or the password'],
+    [{ name: 'KafkaJSSASLAuthenticationError' }, 'cluster', 'rejects the login'],
     [{ type: 'UNSUPPORTED_SASL_MECHANISM' }, 'cluster', 'correct `sasl.mechanism`'],
     [{ type: 'TOKEN_REFUSED', message: 'Install the signer' }, 'cluster', 'Install the signer'],
     [{ type: 'ILLEGAL_SASL_STATE' }, 'cluster', 'leave out `sasl`'],

@@ -13,7 +13,7 @@ import { TokenError, type Token } from './token-cache.ts'
 export async function requestMskToken(region: string): Promise<Token> {
   const { generateAuthToken } = await signer()
   try {
-    const { token, expiryTime } = await generateAuthToken({ region })
+    const { token, expiryTime } = await inTime(generateAuthToken({ region }))
     return { value: token, validMs: expiryTime - systemClock.now() }
   } catch (error) {
     throw new TokenError(
@@ -22,6 +22,23 @@ export async function requestMskToken(region: string): Promise<Token> {
     )
   }
 }
+
+/** Credentials may come from a server that does not answer, and logins at the same time share this one. */
+async function inTime<Answer>(answer: Promise<Answer>): Promise<Answer> {
+  const over = new AbortController()
+  const late = systemClock.sleep(DEADLINE_MS, over.signal).then(() => {
+    throw new Error(`no answer within ${DEADLINE_MS / 1_000} s`)
+  })
+  late.catch(() => undefined)
+  try {
+    return await Promise.race([answer, late])
+  } finally {
+    over.abort()
+  }
+}
+
+/** Less than the 10 s that kafkajs has for a login. */
+const DEADLINE_MS = 8_000
 
 async function signer(): Promise<typeof Signer> {
   try {

@@ -1,4 +1,5 @@
 import { messageOf } from '../../../std/failure.ts'
+import { isLoopback } from '../../../std/loopback.ts'
 import { TokenError, type Token } from './token-cache.ts'
 
 /** A client of an authorization server that logs in as itself. */
@@ -20,7 +21,12 @@ const CREDENTIALS = 'KAFKA_SASL_OAUTH_CLIENT_ID, KAFKA_SASL_OAUTH_CLIENT_SECRET 
  * @throws {TokenError} refused when the server rejects the client (4xx), unavailable for all else. No message holds the secret or the answer.
  */
 export async function requestClientToken({ tokenUrl, id, secret, scope }: OAuthClient): Promise<Token> {
-  const server = `The token endpoint ${tokenUrl}`
+  const { protocol, hostname, origin, pathname, username, password } = new URL(tokenUrl)
+  const server = `The token endpoint ${origin}${pathname}`
+  if (username !== '' || password !== '')
+    throw new TokenError('TOKEN_REFUSED', `${server} is given with a login in its URL: give the client's id and secret by themselves`)
+  if (protocol !== 'https:' && !isLoopback(hostname))
+    throw new TokenError('TOKEN_REFUSED', `${server} would get the client's secret unencrypted: give an https:// URL`)
   const response = await answerOf(server, tokenUrl, {
     method: 'POST',
     headers: { authorization: `Basic ${btoa(`${formEncoded(id)}:${formEncoded(secret)}`)}`, accept: 'application/json' },

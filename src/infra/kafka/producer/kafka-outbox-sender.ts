@@ -3,23 +3,38 @@ import type { OutboxSender, Refusal } from '../../../outbox/outbox-sender.ts'
 import { accessRefused } from '../client/broker-refusal.ts'
 import { isBrokerError } from '../client/client-error.ts'
 import type { KafkaSettings } from '../client/kafka-client.ts'
-import { createLogProducer, TopicMissing } from './kafka-producer.ts'
+import { createLogProducer, TopicMissing, type LogProducer } from './kafka-producer.ts'
 
 /**
- * The relay's way to Kafka: acknowledged by all in-sync replicas, partitioned by key as Kafka's own clients do. A topic that does not exist is
- * waited for during some seconds the first time, since it may just have been created, and hardly at all while it is still missing: thousands of
- * its events must not hold up those of other topics.
+ * The relay's way to Kafka: acknowledged by all in-sync replicas, partitioned by key as Kafka's own clients do. Each topic has a client of its own,
+ * connected at its first event: kafkajs refreshes all topics that a client has sent to at once, and one that is deleted or forbidden would fail
+ * every other. A topic that does not exist is waited for during some seconds the first time, since it may just have been created, and hardly at
+ * all while it is still missing: thousands of its events must not hold up those of other topics.
  */
 export function createOutboxSender(settings: KafkaSettings): OutboxSender {
-  const patient = createLogProducer(settings)
-  const hasty = createLogProducer(settings, { retries: 1 })
+  const producers = new Map<string, Promise<LogProducer>>()
   const missing = new Set<string>()
+
+  function producerOf(topic: string): Promise<LogProducer> {
+    const known = producers.get(topic)
+    if (known !== undefined) return known
+    const opened = connected(createLogProducer(settings, missing.delete(topic) ? { retries: 1 } : {}))
+    producers.set(topic, opened)
+    // The next send tries again.
+    opened.catch(() => producers.delete(topic))
+    return opened
+  }
+
+  /** The next send begins with what the brokers say then. */
+  function drop(topic: string): void {
+    const dropped = producers.get(topic)
+    producers.delete(topic)
+    void dropped?.then((producer) => producer.disconnect()).catch(() => undefined)
+  }
+
   return {
-    connect: async () => {
-      await Promise.all([patient.connect(), hasty.connect()])
-    },
     async send(topic, records) {
-      const producer = missing.delete(topic) ? hasty : patient
+      const producer = await producerOf(topic)
       try {
         await producer.send(
           topic,
@@ -28,6 +43,7 @@ export function createOutboxSender(settings: KafkaSettings): OutboxSender {
         return null
       } catch (error) {
         const refusal = refusalOf(error, topic)
+        if (refusal === null || refusal.of === 'topic') drop(topic)
         // A refused login concerns every topic: it is waited for.
         if (refusal === null) throw accessRefused(error, settings) ?? error
         if (error instanceof TopicMissing && missing.size < MOST_MISSING) missing.add(topic)
@@ -35,8 +51,19 @@ export function createOutboxSender(settings: KafkaSettings): OutboxSender {
       }
     },
     disconnect: async () => {
-      await Promise.all([patient.disconnect(), hasty.disconnect()])
+      await Promise.allSettled([...producers.values()].map(async (producer) => (await producer).disconnect()))
+      producers.clear()
     },
+  }
+}
+
+async function connected(producer: LogProducer): Promise<LogProducer> {
+  try {
+    await producer.connect()
+    return producer
+  } catch (error) {
+    await producer.disconnect()
+    throw error
   }
 }
 
