@@ -1,4 +1,3 @@
-import type { AnyEvent } from './event.ts'
 import { header, headerTexts, type WithHeaders } from './header.ts'
 
 /** Printable ASCII, so that it may stand in a header of a mail or a request and in a line of a log. */
@@ -19,7 +18,7 @@ export function correlationIdInHeaders(record: WithHeaders): string | null {
  * What an event says of its origin that is published because of `event`: pass it to the publisher with the fields of the new one. An event
  * without a correlation id begins a chain under its own id.
  */
-export function causedBy({ id, correlation_id }: Pick<AnyEvent, 'id' | 'correlation_id'>): {
+export function causedBy({ id, correlation_id }: { readonly id: string; readonly correlation_id?: string }): {
   readonly correlationId: string
   readonly causationId: string
 } {

@@ -11,11 +11,14 @@ import { KafkaTransport, type DroppedEvent } from './kafka-transport.ts'
 import { refusalOf } from './refusal.ts'
 
 // This file is the entry of the package `kafka-worker/publisher`, which exports the following; see cmd/package.
+export { causedBy } from '../events/correlation.ts'
 export { InvalidEvent } from '../events/invalid-event.ts'
+export { createOutboxPublisher, type OutboxPublisherOptions } from './outbox-publisher.ts'
 export { PublisherError } from './publisher-error.ts'
 export type { PublishContext } from '../events/publish-context.ts'
 export type { Published, Publisher } from '../events/publisher.ts'
 export type { EventInput, TypedInput } from '../events/publisher-input.ts'
+export type { InTransactionOptions, OutboxClient } from '../events/transactional-publisher.ts'
 export type { KafkaSasl, KafkaTls } from '../infra/kafka/client/access.ts'
 export type { DroppedEvent } from './kafka-transport.ts'
 
@@ -53,8 +56,8 @@ export type ConnectedPublisher = Publisher & {
   /** Events of a fire-and-forget publisher that were not published. */
   readonly dropped: number
   /**
-   * Publishes what is left, for `closeTimeoutMs` at most, and closes the connections, which a broker that hangs delays by up to 5 s. Guaranteed calls that are left then reject with a
-   * {@link PublisherError}; fire-and-forget events are dropped. Never rejects.
+   * Publishes what is left, for `closeTimeoutMs` at most, and closes the connections, which a broker that hangs delays by up to 5 s.
+   * Guaranteed calls that are left then reject with a {@link PublisherError}; fire-and-forget events are dropped. Never rejects.
    */
   close(): Promise<void>
 }

@@ -184,6 +184,9 @@ describe.each([
       /^no Kafka broker answers at 127\.0\.0\.1:\d+, waited \d+\.\d s \(.*ECONNREFUSED.*\): start Kafka there/,
     )
     expect(result.away.waitedMs).toBeGreaterThanOrEqual(999)
+    expect(JSON.parse(result.rows)).toMatchObject([
+      { topic: 'domain-events', type: 'user.signed_up', headers: { 'correlation-id': 'an-event', producer: 'another-service' } },
+    ])
 
     const events: unknown[] = []
     await readTopic([brokers], topic, (_, { key, value, headers = {} }) => {

@@ -15,7 +15,12 @@ const body = (types: boolean) => `
   const wrong = await publisher.publishUserSignedUp({ ...person, userId: 'x' }).catch(thrown)
   const away = await connectPublisher({ brokers: [nobody], clientId: 'another-service', timeoutMs: 1_000 }).catch(thrown)
   await publisher.close()
+  const rows${types ? ': unknown[][]' : ''} = []
+  const client = { query: async (text${types ? ': string' : ''}, values${types ? ': unknown[]' : ''}) => void rows.push(values) }
+  const cause = causedBy({ id: 'an-event' })
+  await createOutboxPublisher({ clientId: 'another-service' }).inTransaction(client).publishUserSignedUp({ ...person, ...cause })
   return {
+    rows,
     campaignId,
     eventIds: [first, ...others].map(({ eventId }) => eventId),
     invalid: wrong instanceof InvalidEvent ? { name: wrong.name, path: wrong.path, known: true } : wrong,
@@ -28,14 +33,14 @@ async function publish(brokers, topic, nobody) {${body(false)}}
 publish(...process.argv.slice(2)).then((done) => console.log(JSON.stringify(done)))
 `
 
-export const esModule = `import { connectPublisher, InvalidEvent, PublisherError } from 'kafka-worker/publisher'
+export const esModule = `import { causedBy, connectPublisher, createOutboxPublisher, InvalidEvent, PublisherError } from 'kafka-worker/publisher'
 ${untyped}`
 
-export const commonJs = `const { connectPublisher, InvalidEvent, PublisherError } = require('kafka-worker/publisher')
+export const commonJs = `const { causedBy, connectPublisher, createOutboxPublisher, InvalidEvent, PublisherError } = require('kafka-worker/publisher')
 ${untyped}`
 
 /** Compiles under \`.mts\` to an ES module, and under \`.cts\` to CommonJS. */
-export const typed = `import { connectPublisher, InvalidEvent, PublisherError, type PublishContext } from 'kafka-worker/publisher'
+export const typed = `import { causedBy, connectPublisher, createOutboxPublisher, InvalidEvent, PublisherError, type PublishContext } from 'kafka-worker/publisher'
 class Context { current: PublishContext | undefined }
 export async function publish(brokers: string, topic: string, nobody: string) {${body(true)}}
 `
