@@ -17,12 +17,15 @@ export function createTypeFilter(patterns: readonly TypePattern[], known: readon
     known.filter((type) => patterns.some((pattern) => pattern === type) || families.some((family) => type.startsWith(family))),
   )
   const handles = (type: string) => handled.has(type)
+  const catalogued = new Set(known)
+  /** In a family, but not in the catalogue: it may be a type of ours, misspelt in the header, which the body then shows. */
+  const isDoubtful = (type: string) => !catalogued.has(type) && families.some((family) => type.startsWith(family))
 
   return {
     handles,
     skips(record) {
       const named = typeInHeaders(record)
-      return named !== null && !handles(named) ? named : null
+      return named !== null && !handles(named) && !isDoubtful(named) ? named : null
     },
   }
 }

@@ -40,6 +40,8 @@ describe('a type filter', () => {
     ['a handled type', { 'event-type': 'user.verified' }, null],
     ['no header', {}, null],
     ['another type', { 'event-type': 'referral.created' }, 'referral.created'],
+    ['a type of a family that is not in the catalogue', { 'event-type': 'user.verified ' }, null],
+    ['a type of no family', { 'event-type': 'order.placed' }, 'order.placed'],
     ['another type in CloudEvents words', { ce_type: 'referral.created' }, 'referral.created'],
   ])('peeks at a record with %s', (_, headers, skipped) => {
     expect(filter.skips(recordOf(0, 'not even JSON', headers))).toBe(skipped)
