@@ -5,6 +5,8 @@ import { databaseUrl } from './database-url.ts'
 import { hasProblem, kafkaAccess, kafkaAccessNow } from './kafka-access.ts'
 import type { KafkaAccessConfig } from './kafka-access.ts'
 import { readVariables } from './read-variables.ts'
+import { schemaRegistry } from './schema-registry.ts'
+import type { RegistryConfig } from './schema-registry.ts'
 import type { Environment } from './read-variables.ts'
 import { warnOfUnknownNames } from './unknown-names.ts'
 import type { Values } from './variables.ts'
@@ -51,6 +53,8 @@ export function loadConfig(environment: Environment, known: KnownGroups): Config
   const connection = url === '' ? noConnection : databaseConnection(url, values, { problems, warnings })
   const access = kafkaAccess(values, problems)
 
+  const registry = schemaRegistry(values, problems)
+
   const sendsMail = groups.some((group) => known.mailGroups.includes(group))
   if (sendsMail && values.SMTP_URL === undefined && !isInvalid('SMTP_URL')) {
     problems.push(
@@ -78,7 +82,7 @@ export function loadConfig(environment: Environment, known: KnownGroups): Config
   }
 
   if (problems.length > 0) throw new ConfigError(problems)
-  return freeze(shape(values, { groups, connection, access, accessNow: () => kafkaAccessNow(environment), warnings }))
+  return freeze(shape(values, { groups, connection, access, accessNow: () => kafkaAccessNow(environment), registry, warnings }))
 }
 
 function crossChecks(values: Values, groups: readonly string[]): readonly string[] {
@@ -109,6 +113,7 @@ interface Derived {
   readonly connection: DatabaseConnection
   readonly access: KafkaAccessConfig
   readonly accessNow: () => KafkaAccessConfig
+  readonly registry: RegistryConfig | null
   readonly warnings: readonly string[]
 }
 
@@ -121,6 +126,8 @@ function shape(values: Values, derived: Derived) {
       /** `tls` and `sasl` from the files as they are now. @throws {OperatorError} when they are wrong. */
       accessNow: derived.accessNow,
       topic: values.KAFKA_TOPIC,
+      /** Null: values are JSON, and name no schema. */
+      registry: derived.registry,
       /** Undefined: existing topics are as they should be. */
       topicPartitions: values.KAFKA_TOPIC_PARTITIONS,
       topicReplicas: values.KAFKA_TOPIC_REPLICAS,

@@ -72,6 +72,15 @@ const kafka = {
     'refuse',
     'Whether the start is refused because of a topic that contradicts the catalogue (compacted, limited in size, or kept for less than its events need), or only warns of it.',
   ),
+  KAFKA_SCHEMA_REGISTRY_URL: optional(
+    serverUrl(['https', 'http'], 'https://user:password@registry.example.com:8081'),
+    'Schema registry with the Confluent API: values that begin with the id of a schema are read by it, in Avro or JSON. Unset means JSON without a registry.',
+    'url',
+  ),
+  KAFKA_SCHEMA_REGISTRY_CA_FILE: optional(
+    certificateFile,
+    'CA certificates that verify the registry; unset trusts the public authorities.',
+  ),
   KAFKA_CLIENT_ID: withDefault(
     matching(/^[A-Za-z0-9._-]{1,100}$/, 'letters, digits, dot, underscore and hyphen, at most 100'),
     'kafka-worker',

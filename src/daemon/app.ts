@@ -19,6 +19,8 @@ import { createSuppressionEndpoint } from '../infra/http/suppression-endpoint.ts
 import { createDeadLetterSink } from '../infra/kafka/producer/kafka-dead-letter-sink.ts'
 import { createOutboxSender } from '../infra/kafka/producer/kafka-outbox-sender.ts'
 import { createKafkaAdmin } from '../infra/kafka/admin/kafka-admin.ts'
+import { createRegistryClient } from '../infra/registry/registry-client.ts'
+import { createRegistrySchemas } from '../infra/registry/registry-schemas.ts'
 import { createAcceptStore } from '../infra/postgres/ingest/postgres-accept-store.ts'
 import { createIntentStore } from '../infra/postgres/intents/postgres-intent-store.ts'
 import { createLeaderboard } from '../leaderboard/postgres-leaderboard.ts'
@@ -125,8 +127,10 @@ export function createApp(
   const breakerRecord = new BreakerRecord(intentStore)
   observers.push((fact) => breakerRecord.observe(fact))
   const consumers = composeConsumers(config).filter(({ name }) => config.kafka.groups.includes(name))
+  const { registry } = config.kafka
   const shared = {
     config,
+    schemas: registry === null ? undefined : createRegistrySchemas(createRegistryClient(registry), clock),
     kafka,
     admin,
     deadLetters,

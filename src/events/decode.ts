@@ -3,6 +3,7 @@ import { isCorrelationId } from './correlation.ts'
 import type { AnyEvent } from './event.ts'
 import { upcast } from './upcast.ts'
 import { readEnvelope } from './envelopes.ts'
+import { isFramed, readFramed, type WriterSchemas } from './framed-value.ts'
 import { readJson } from './read-json.ts'
 import { typesInHeaders, type WithHeaders } from './header.ts'
 
@@ -27,31 +28,52 @@ export interface KnownEnvelope {
 }
 
 export type DecodeFault =
-  'too-large' | 'too-deep' | 'not-utf8' | 'not-json' | 'not-an-envelope' | 'invalid-data' | 'type-mismatch' | 'unsupported-version'
+  | 'too-large'
+  | 'too-deep'
+  | 'not-utf8'
+  | 'not-json'
+  | 'not-an-envelope'
+  | 'invalid-data'
+  | 'type-mismatch'
+  | 'unsupported-version'
+  | 'unknown-schema'
+  | 'unreadable-schema'
+  | 'not-avro'
 
-/** Decodes the events of a catalogue. */
-export type Decode = (encoded: EncodedEvent, limits: { readonly maxBytes: number }) => Decoded
+/**
+ * Decodes the events of a catalogue.
+ *
+ * @param schemas of every value that begins with the id of one in a schema registry; none where no registry is configured
+ */
+export type Decode = (encoded: EncodedEvent, limits: { readonly maxBytes: number }, schemas?: WriterSchemas) => Decoded
 
 /** Decodes the events of this program's catalogue ({@link decoderOf}). */
 export const decode: Decode = decoderOf(knownEvents)
 
 /**
- * What decodes bytes into an event of a catalogue: size and depth limits, UTF-8, JSON, envelope, `data` by the catalogue, older versions
- * upcast, missing fields filled in by their defaults. Headers and body must agree on the type. Never throws.
+ * What decodes bytes into an event of a catalogue: size and depth limits, UTF-8, JSON or what a schema registry has a schema of, envelope,
+ * `data` by the catalogue, older versions upcast, missing fields filled in by their defaults. Headers and body must agree on the type. Never
+ * throws.
  */
 export function decoderOf(known: KnownEvents): Decode {
-  return (encoded, limits) => {
-    const parsed = parse(encoded, limits)
+  return (encoded, limits, schemas = noSchemas) => {
+    const parsed = parse(encoded, limits, schemas)
     return 'fault' in parsed ? parsed.fault : check(parsed.value, encoded, known)
   }
 }
 
-function parse(encoded: EncodedEvent, limits: { readonly maxBytes: number }): { readonly value: unknown } | { readonly fault: Decoded } {
+const noSchemas: WriterSchemas = new Map()
+
+function parse(
+  encoded: EncodedEvent,
+  limits: { readonly maxBytes: number },
+  schemas: WriterSchemas,
+): { readonly value: unknown } | { readonly fault: Decoded } {
   const { value, omittedBytes } = encoded
   if (omittedBytes !== undefined) return { fault: tooLarge(omittedBytes, limits) }
   if (value === null || value.length === 0) return { fault: fault('not-json', 'the record has no value') }
   if (value.length > limits.maxBytes) return { fault: tooLarge(value.length, limits) }
-  const read = readJson(value)
+  const read = isFramed(value) ? readFramed(value, schemas) : readJson(value)
   return 'value' in read ? read : { fault: fault(read.reason, read.detail) }
 }
 

@@ -1,7 +1,7 @@
 import { nestsDeeperThan } from './depth.ts'
 
 /** Deeper than any event of the catalogue, far below what would exhaust the stack. */
-const MAX_DEPTH = 32
+export const MAX_DEPTH = 32
 
 /** JSON as it stands in bytes, or why it is none that is read; never a text of the bytes, which may hold an address. */
 export type ReadJson = { readonly value: unknown } | { readonly reason: 'too-deep' | 'not-utf8' | 'not-json'; readonly detail: string }

@@ -1,9 +1,11 @@
 import { acceptChunk, type Accepted, type Acceptor, type ChunkResult } from './accept-chunk.ts'
+import type { WriterSchemas } from '../events/framed-value.ts'
 import type { TypeCounts } from '../model/fact.ts'
 import type { CrashLoopBreaker } from './crash-loop-breaker.ts'
 import type { PartitionProgress } from './partition-progress.ts'
 import { readChunks, type ChunkReader, type ReadChunk } from './read-chunks.ts'
 import type { PartitionBatch } from './record-source.ts'
+import { fetchSchemas } from './fetch-schemas.ts'
 
 export interface BatchRunner {
   /** Accepts a batch chunk by chunk as far as possible, and returns the next offset of its partition. */
@@ -30,20 +32,29 @@ export function createBatchRunner(of: {
     const { partition, exemptBelow } = progress
     const { highWatermark, nextOffset } = batch
     observe({ is: 'fetched', group, partition, records: batch.records.length, highWatermark, nextOffset })
+    const schemas = await schemasOf(progress, batch)
     await progress.busy?.catch(() => undefined)
     if (progress.needsSeek) {
       progress.needsSeek = false
       return progress.nextOffset
     }
-    // Records fetched before the crash-loop breaker opened stay unread.
-    if (failures.reason !== null) return progress.nextOffset
+    // Records fetched before the crash-loop breaker opened stay unread, and so do those of an assignment that has ended meanwhile.
+    if (failures.reason !== null || schemas === 'ended') return progress.nextOffset
     const records = batch.records.filter((record) => record.offset >= progress.nextOffset)
-    for (const chunk of readChunks(reader, { partition, records, end: nextOffset, exemptBelow, breaker: failures })) {
+    for (const chunk of readChunks(reader, { partition, records, end: nextOffset, exemptBelow, breaker: failures, schemas })) {
       if (of.signalFor(progress).aborted) break
       if (chunk.events.length + chunk.faulty.length === 0) skip(progress, chunk)
       else if (await accept(progress, chunk)) break
     }
     return progress.nextOffset
+  }
+
+  /** Undefined where no registry is configured, so that no event costs anything. */
+  async function schemasOf(progress: PartitionProgress, batch: PartitionBatch): Promise<WriterSchemas | 'ended' | undefined> {
+    if (reader.schemas === undefined) return undefined
+    const { partition } = progress
+    const waiting = { group, partition, clock, observe, signal: of.signalFor(progress) }
+    return fetchSchemas(batch.records, { source: reader.schemas, filter: reader.filter, ...waiting })
   }
 
   /** The group handles no record of the chunk: `nextOffset` moves now, the row later. */

@@ -3,11 +3,13 @@ import type { IntentDraft } from '../model/intent.ts'
 import { isEventType } from '../events/catalogue/catalogue.ts'
 import { decode } from '../events/decode.ts'
 import type { AnyEvent } from '../events/event.ts'
+import type { WriterSchemas } from '../events/framed-value.ts'
 import { contentHashOf } from '../events/identity.ts'
 import type { AcceptedEvent, LastRecord } from './accept-store.ts'
 import { isProjecting, type Consumer, type DecidingConsumer } from '../model/consumer.ts'
 import type { ConsumerFailure, CrashLoopBreaker } from './crash-loop-breaker.ts'
 import type { LogRecord } from './record-source.ts'
+import type { SchemaSource } from './schema-source.ts'
 import type { TypeFilter } from './type-filter.ts'
 import { describeFault } from '../model/fault-policy.ts'
 
@@ -46,6 +48,8 @@ export interface ChunkReader {
   readonly maxEventBytes: number
   readonly chunkEvents: number
   readonly chunkBytes: number
+  /** Schemas of values in the format of a schema registry; absent where none is configured. */
+  readonly schemas?: SchemaSource | undefined
   /** Start of the dedupe window: the outcome of an older record may have been deleted. Milliseconds since 1970. */
   dedupeHorizon(): number
 }
@@ -57,6 +61,8 @@ export interface ReadRequest {
   readonly end: bigint
   /** Records below are exempt from the dedupe window. */
   readonly exemptBelow: bigint
+  /** Of the values that begin with the id of a schema. */
+  readonly schemas?: WriterSchemas | undefined
   /** Records every event on which the consumer throws; once it opens, the chunk ends after that event and reading stops. */
   readonly breaker: CrashLoopBreaker
 }
@@ -101,12 +107,12 @@ const unknownType = 'unknown'
 /** Adds the record to `events` or `faulty`; returns its type instead when the group does not handle it. */
 function read(
   reader: ChunkReader,
-  { partition, exemptBelow, breaker }: ReadRequest,
+  { partition, exemptBelow, breaker, schemas }: ReadRequest,
   record: LogRecord,
   events: { record: LogRecord; accepted: AcceptedEvent }[],
   faulty: FaultyRecord[],
 ): string | null {
-  const decoded = decode(record, { maxBytes: reader.maxEventBytes })
+  const decoded = decode(record, { maxBytes: reader.maxEventBytes }, schemas)
   if (decoded.is === 'unknown-type') return unknownType
   if (decoded.is === 'fault') {
     const { reason, detail, envelope } = decoded

@@ -8,7 +8,7 @@ const imports = sources.flatMap(importsOf)
 
 /** The rooms of ARCHITECTURE.md. */
 const rooms = [
-  ...['kafka', 'postgres', 'mail', 'http', 'telemetry'].map((name) => `src/infra/${name}`),
+  ...['kafka', 'postgres', 'mail', 'http', 'registry', 'telemetry'].map((name) => `src/infra/${name}`),
   ...[
     'std',
     'events',
@@ -68,6 +68,7 @@ const arrows: Readonly<Record<string, readonly Allowed[]>> = {
   'src/infra/postgres': [...language, typesOf('src/ingest'), typesOf('src/delivery'), typesOf('src/admin')],
   'src/infra/mail': [room('src/std'), room('src/delivery')],
   'src/infra/http': [room('src/std'), typesOf('src/delivery')],
+  'src/infra/registry': [...language, typesOf('src/ingest')],
   'src/infra/telemetry': [...language, room('src/ingest')],
   // The package: what another service installs.
   'src/publisher': [
@@ -96,6 +97,7 @@ const arrows: Readonly<Record<string, readonly Allowed[]>> = {
 }
 
 const packages: Readonly<Record<string, readonly string[]>> = {
+  avsc: ['src/infra/registry'],
   kafkajs: ['src/infra/kafka'],
   'kafkajs-snappy': ['src/infra/kafka/patches'],
   'aws-msk-iam-sasl-signer-js': ['src/infra/kafka/client'],

@@ -16,6 +16,7 @@ import type { CrashLoopRule } from '../../ingest/crash-loop-breaker.ts'
 import type { OwnTables } from '../../model/projection.ts'
 import type { Observe } from '../../model/fact.ts'
 import type { LogAdmin } from '../../ingest/log-admin.ts'
+import type { SchemaSource } from '../../ingest/schema-source.ts'
 import { createGroupRunner } from '../../ingest/group-runner.ts'
 import { watchSource, type WatchedSource } from '../../ingest/watched-source.ts'
 import { createTypeFilter } from '../../ingest/type-filter.ts'
@@ -37,6 +38,8 @@ export interface Shared {
   readonly kafka: KafkaSettings
   readonly admin: LogAdmin
   readonly deadLetters: DeadLetterSink
+  /** Absent where no schema registry is configured. */
+  readonly schemas?: SchemaSource | undefined
   readonly acceptStore: AcceptStore
   /** Rejects with an OperatorError while the tables of a projecting group are not as it needs them. */
   readonly checkTables?: (tables: OwnTables) => Promise<void>
@@ -91,6 +94,7 @@ export function composeGroup(consumer: Consumer, shared: Shared): Group {
       maxEventBytes: config.accept.eventMaxBytes,
       chunkEvents: config.accept.chunkEvents,
       chunkBytes: config.accept.chunkBytes,
+      schemas: shared.schemas,
       dedupeHorizon: () => clock.now() - config.accept.dedupeDays * DAY_MS,
     },
     acceptor: {

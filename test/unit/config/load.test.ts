@@ -50,6 +50,28 @@ describe('loadConfig', () => {
     expect(load(variables).mail.maxConnections).toBe(most)
   })
 
+  it('has no schema registry unless one is given, with its login in the URL', () => {
+    expect(load().kafka.registry).toBeNull()
+    const url = 'https://worker:hush@registry.example.com/apis/ccompat/v7'
+    expect(load({ KAFKA_SCHEMA_REGISTRY_URL: url }).kafka.registry).toEqual({ url })
+    expect(load({ KAFKA_SCHEMA_REGISTRY_URL: 'http://worker:hush@127.0.0.1:8081' }).kafka.registry).toEqual({
+      url: 'http://worker:hush@127.0.0.1:8081',
+    })
+  })
+
+  it.each([
+    [
+      { KAFKA_SCHEMA_REGISTRY_URL: 'http://worker:hush@registry.example.com' },
+      /^KAFKA_SCHEMA_REGISTRY_URL begins with http:.* unencrypted/,
+    ],
+    [{ KAFKA_SCHEMA_REGISTRY_URL: 'registry.example.com:8081' }, /^KAFKA_SCHEMA_REGISTRY_URL .*https:/],
+    [{ KAFKA_SCHEMA_REGISTRY_CA_FILE: '/does/not/exist' }, /^KAFKA_SCHEMA_REGISTRY_CA_FILE.* names a file/],
+  ])('refuses %j', (variables, problem) => {
+    const problems = problemsOf({ ...least, ...variables })
+    expect(problems).toEqual([expect.stringMatching(problem)])
+    expect(problems[0]).not.toContain('hush')
+  })
+
   it('is deeply frozen', () => {
     const config = load()
     expect(Object.isFrozen(config) && Object.isFrozen(config.kafka) && Object.isFrozen(config.kafka.brokers)).toBe(true)
@@ -86,6 +108,7 @@ describe('loadConfig', () => {
     ['DATABASE_URL', 'postgresql://worker:hu/hush@db.example.com/platform'],
     ['DATABASE_URL', 'hush'],
     ['KAFKA_BROKERS', 'sasl://worker:hush@kafka-1.example.com:9092'],
+    ['KAFKA_SCHEMA_REGISTRY_URL', 'ftp://worker:hush@registry.example.com'],
     ['WEBHOOK_ALLOW_CIDR', 'http://worker:hush@10.0.0.1'],
   ])('never quotes the secret in %s=%s', (name, value) => {
     const problems = problemsOf({ ...least, [name]: value })

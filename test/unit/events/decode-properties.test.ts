@@ -14,6 +14,9 @@ const reasons: ReadonlySet<string> = new Set([
   'invalid-data',
   'type-mismatch',
   'unsupported-version',
+  'unknown-schema',
+  'unreadable-schema',
+  'not-avro',
 ])
 const MAX_BYTES = 4_096
 

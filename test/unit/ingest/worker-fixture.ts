@@ -8,6 +8,7 @@ import { createAcceptorFixture, type AcceptorFixture } from '../../support/accep
 import { recordOfEvent } from '../../support/log-records.ts'
 import { sampleEvent } from '../../support/sample-event.ts'
 import type { LogRecord } from '../../../src/ingest/record-source.ts'
+import type { SchemaSource } from '../../../src/ingest/schema-source.ts'
 import { createManualClock, type ManualClock } from '../../support/manual-clock.ts'
 import { MemorySource } from '../../support/memory-source.ts'
 
@@ -32,6 +33,7 @@ export function createWorkerFixture(
     readonly ranges?: Record<number, PartitionRange>
     readonly committed?: ReadonlyMap<number, CommittedOffset>
     readonly consumer?: Consumer
+    readonly schemas?: SchemaSource
   } = {},
 ): WorkerFixture {
   const clock = createManualClock()
@@ -47,6 +49,7 @@ export function createWorkerFixture(
       chunkEvents: 2,
       chunkBytes: 100_000,
       dedupeHorizon: () => 0,
+      schemas: change.schemas,
     },
     acceptor: fixture.acceptor,
     source,

@@ -1,0 +1,26 @@
+import { isLoopback } from '../src/std/loopback.ts'
+import { hasProblem } from './kafka-access.ts'
+import type { Values } from './variables.ts'
+
+/** Where the schema registry is; `url` is a secret where it holds a login, `ca` PEM. */
+export interface RegistryConfig {
+  readonly url: string
+  readonly ca?: string
+}
+
+/** Null without a registry; adds a problem for settings that contradict each other or would send the login unencrypted. */
+export function schemaRegistry(values: Values, problems: string[]): RegistryConfig | null {
+  const { KAFKA_SCHEMA_REGISTRY_URL: url, KAFKA_SCHEMA_REGISTRY_CA_FILE: ca } = values
+  if (hasProblem(problems, 'KAFKA_SCHEMA_REGISTRY_URL')) return null
+  if (url === undefined) {
+    if (ca !== undefined)
+      problems.push('KAFKA_SCHEMA_REGISTRY_CA_FILE has no effect without KAFKA_SCHEMA_REGISTRY_URL: give that, or remove this.')
+    return null
+  }
+  const { protocol, username, hostname } = new URL(url)
+  if (protocol === 'http:' && username !== '' && !isLoopback(hostname))
+    problems.push('KAFKA_SCHEMA_REGISTRY_URL begins with http://, which would send the password unencrypted: give an https:// URL.')
+  if (protocol === 'http:' && ca !== undefined)
+    problems.push('KAFKA_SCHEMA_REGISTRY_CA_FILE has no effect while KAFKA_SCHEMA_REGISTRY_URL begins with http://: give an https:// URL.')
+  return { url, ...(ca === undefined ? {} : { ca }) }
+}

@@ -1,0 +1,174 @@
+import http from 'node:http'
+import https from 'node:https'
+import { messageOf, OperatorError } from '../../std/failure.ts'
+import { tlsFaultOf, tlsTrouble } from '../../std/tls-fault.ts'
+
+/** Where a schema registry is. */
+export interface RegistryAccess {
+  /** With user and password where it wants a login, and the path of its Confluent API. A secret. */
+  readonly url: string
+  /** PEM; absent: the public authorities. */
+  readonly ca?: string | undefined
+}
+
+/** A schema as the registry has it. */
+export interface RegisteredSchema {
+  /** `AVRO`, `JSON` or `PROTOBUF`. */
+  readonly type: string
+  readonly text: string
+  /** Schemas of other subjects with names that it uses. */
+  readonly references: readonly { readonly subject: string; readonly version: number }[]
+}
+
+/** The calls that are needed of the Confluent API: https://docs.confluent.io/platform/current/schema-registry/develop/api.html */
+export interface RegistryClient {
+  /** Null: it knows no such id. */
+  schema(id: number): Promise<RegisteredSchema | null>
+  /** Null: it knows no such subject or version. */
+  version(subject: string, version: number): Promise<RegisteredSchema | null>
+  /** The id of an Avro schema under a subject; null: it is not there. */
+  idOf(subject: string, schema: string): Promise<number | null>
+  /** Whether the registry would take it as the next version; null: the subject is new. */
+  wouldTake(subject: string, schema: string): Promise<boolean | null>
+  /** Its id. @throws {OperatorError} the registry refuses it */
+  register(subject: string, schema: string): Promise<number>
+}
+
+/** Of one request. */
+const DEADLINE_MS = 5_000
+/** Of an answer: far above any schema of an event. */
+const MOST_CHARACTERS = 1_000_000
+const MEDIA_TYPE = 'application/vnd.schemaregistry.v1+json'
+
+interface Answer {
+  readonly status: number
+  readonly body: string
+}
+
+/** Every call rejects with an {@link OperatorError}, one sentence without the login, when the registry cannot be asked. */
+export function createRegistryClient({ url, ca }: RegistryAccess, deadlineMs: number = DEADLINE_MS): RegistryClient {
+  const { username, password, origin, pathname } = new URL(url)
+  const registry = `the schema registry at ${origin}`
+  const login = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
+  const base = pathname.replace(/\/$/, '')
+
+  /** The fields of the answer; null: the registry knows no such schema, version or subject. */
+  async function call(method: 'GET' | 'POST', path: string, schema?: string): Promise<Readonly<Record<string, unknown>> | null> {
+    const { status, body } = await ask(method, path, schema)
+    const fields = fieldsOf(body)
+    if (status === 200 && fields !== null) return fields
+    const code = Number(fields?.['error_code'])
+    // 40401 and 40402: no such subject or version; 40403: no such schema.
+    if (status === 404 && code >= 40_401 && code <= 40_403) return null
+    throw new OperatorError(sentenceOf(status, code))
+  }
+
+  function sentenceOf(status: number, code: number): string {
+    const answer = Number.isNaN(code) ? `HTTP ${status}` : `HTTP ${status}, ${code}`
+    if (status === 401 || (status === 403 && username !== ''))
+      return `${registry} refuses the login (${answer}): correct user and password in KAFKA_SCHEMA_REGISTRY_URL`
+    if (status === 403) return `${registry} denies access (${answer}): give a user with the right to do this in KAFKA_SCHEMA_REGISTRY_URL`
+    if (status === 409) return `${registry} refuses the schema as incompatible with the versions it has (${answer})`
+    if (status === 422) return `${registry} refuses the schema as invalid (${answer})`
+    if (status === 429 || status >= 500) return `${registry} fails (${answer}): check its health`
+    return `${registry} does not answer as one (${answer}): KAFKA_SCHEMA_REGISTRY_URL needs the path of its Confluent API, such as /apis/ccompat/v7`
+  }
+
+  async function ask(method: 'GET' | 'POST', path: string, schema?: string): Promise<Answer> {
+    const payload = schema === undefined ? undefined : JSON.stringify({ schema, schemaType: 'AVRO' })
+    const options = {
+      method,
+      agent: false,
+      signal: AbortSignal.timeout(deadlineMs),
+      headers: {
+        accept: `${MEDIA_TYPE}, application/json`,
+        ...(payload === undefined ? {} : { 'content-type': MEDIA_TYPE, 'content-length': Buffer.byteLength(payload) }),
+        ...(username === '' ? {} : { authorization: `Basic ${Buffer.from(login).toString('base64')}` }),
+      },
+      ...(ca === undefined ? {} : { ca }),
+    } as const
+    try {
+      return await exchange(`${origin}${base}${path}`, options, payload)
+    } catch (error) {
+      const tls = tlsFaultOf(error)
+      if (tls !== null)
+        throw new OperatorError(`${tlsTrouble(tls, registry)}: correct KAFKA_SCHEMA_REGISTRY_URL or KAFKA_SCHEMA_REGISTRY_CA_FILE`)
+      throw new OperatorError(
+        `${registry} does not answer (${reasonOf(error, deadlineMs)}): start it, or correct KAFKA_SCHEMA_REGISTRY_URL`,
+      )
+    }
+  }
+
+  return {
+    schema: async (id) => registeredIn(await call('GET', `/schemas/ids/${id}`)),
+    version: async (subject, version) => registeredIn(await call('GET', `/subjects/${encodeURIComponent(subject)}/versions/${version}`)),
+    idOf: async (subject, schema) => idIn(await call('POST', `/subjects/${encodeURIComponent(subject)}`, schema)),
+    async wouldTake(subject, schema) {
+      const found = await call('POST', `/compatibility/subjects/${encodeURIComponent(subject)}/versions/latest`, schema)
+      return found === null ? null : found['is_compatible'] === true
+    },
+    async register(subject, schema) {
+      const id = idIn(await call('POST', `/subjects/${encodeURIComponent(subject)}/versions`, schema))
+      if (id === null) throw new OperatorError(`${registry} gave no id to the schema of ${subject}`)
+      return id
+    },
+  }
+}
+
+/** No redirect is followed: it would carry the login elsewhere. */
+function exchange(url: string, options: https.RequestOptions, payload: string | undefined): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const { request: open } = url.startsWith('https:') ? https : http
+    const request = open(url, options, (response) => {
+      let body = ''
+      response.setEncoding('utf8')
+      response.on('data', (part: string) => {
+        body += part
+        if (body.length > MOST_CHARACTERS) request.destroy(new Error('its answer is too long'))
+      })
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, body }))
+      response.on('error', reject)
+    })
+    request.on('error', reject)
+    request.end(payload)
+  })
+}
+
+function reasonOf(error: unknown, deadlineMs: number): string {
+  if (error instanceof Error && error.name === 'TimeoutError') return `no answer within ${deadlineMs / 1_000} s`
+  if (error instanceof Error && error.name === 'AbortError') return `no answer within ${deadlineMs / 1_000} s`
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return typeof code === 'string' ? code : messageOf(error)
+}
+
+function fieldsOf(body: string): Readonly<Record<string, unknown>> | null {
+  try {
+    const parsed: unknown = JSON.parse(body)
+    return typeof parsed === 'object' && parsed !== null ? { ...parsed } : null
+  } catch {
+    // A page of a proxy, say.
+    return null
+  }
+}
+
+function idIn(fields: Readonly<Record<string, unknown>> | null): number | null {
+  const id = fields?.['id']
+  return typeof id === 'number' ? id : null
+}
+
+function registeredIn(fields: Readonly<Record<string, unknown>> | null): RegisteredSchema | null {
+  if (fields === null) return null
+  const { schema, schemaType, references } = fields
+  return {
+    // Left out for Avro.
+    type: typeof schemaType === 'string' ? schemaType : 'AVRO',
+    text: typeof schema === 'string' ? schema : '',
+    references: Array.isArray(references) ? references.flatMap(referenceIn) : [],
+  }
+}
+
+function referenceIn(reference: unknown): RegisteredSchema['references'] {
+  if (typeof reference !== 'object' || reference === null || !('subject' in reference) || !('version' in reference)) return []
+  const { subject, version } = reference
+  return typeof subject === 'string' && typeof version === 'number' ? [{ subject, version }] : []
+}
