@@ -5,6 +5,7 @@ import { Command } from 'commander'
 import { stringify } from 'yaml'
 import { asyncApiOf } from '../../src/catalogue/asyncapi.ts'
 import { changesBetween, inWords, type Catalogue } from '../../src/catalogue/diff.ts'
+import { addRegister } from './register.ts'
 import { addRehearse } from './rehearse.ts'
 import { brokenPromises } from '../../src/catalogue/promises.ts'
 import { lastRelease, readCatalogue, releasesIn, writeRelease } from '../../src/catalogue/released.ts'
@@ -64,6 +65,10 @@ export async function run(args: readonly string[]): Promise<number> {
       process.stdout.write(`${path.relative(process.cwd(), await writeRelease(releases, current))} is written.\n`)
     })
   addRehearse(program, named, (breaks) => (code = breaks ? 2 : 0))
+  addRegister(program, (registrations) => {
+    if (registrations.some(({ is }) => is === 'new' || is === 'next')) code = 2
+    if (registrations.some(({ is }) => is === 'refused')) code = 1
+  })
   try {
     await program.parseAsync([...args], { from: 'user' })
   } catch (error) {

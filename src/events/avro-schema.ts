@@ -30,9 +30,13 @@ interface AvroField {
 /** A schema or value that Avro has no form for; the message begins with its path. */
 export class NotInAvro extends Error {
   override readonly name = 'NotInAvro'
+  readonly path: string
+  readonly why: string
 
   constructor(path: string, why: string) {
     super(`${path === '' ? '/' : path} ${why}`)
+    this.path = path
+    this.why = why
   }
 }
 

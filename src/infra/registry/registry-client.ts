@@ -11,6 +11,23 @@ export interface RegistryAccess {
   readonly ca?: string | undefined
 }
 
+/** What a sentence calls the settings of the access. */
+interface Settings {
+  readonly url: string
+  readonly ca: string
+}
+
+/** The registry cannot be asked, or refuses. */
+export class RegistryError extends OperatorError {
+  /** It answered, and would answer the same again. */
+  readonly isRefusal: boolean
+
+  constructor(sentence: string, isRefusal: boolean) {
+    super(sentence)
+    this.isRefusal = isRefusal
+  }
+}
+
 /** A schema as the registry has it. */
 export interface RegisteredSchema {
   /** `AVRO`, `JSON` or `PROTOBUF`. */
@@ -30,10 +47,11 @@ export interface RegistryClient {
   idOf(subject: string, schema: string): Promise<number | null>
   /** Whether the registry would take it as the next version; null: the subject is new. */
   wouldTake(subject: string, schema: string): Promise<boolean | null>
-  /** Its id. @throws {OperatorError} the registry refuses it */
+  /** Its id. @throws {RegistryError} the registry refuses it */
   register(subject: string, schema: string): Promise<number>
 }
 
+const variables: Settings = { url: 'KAFKA_SCHEMA_REGISTRY_URL', ca: 'KAFKA_SCHEMA_REGISTRY_CA_FILE' }
 /** Of one request. */
 const DEADLINE_MS = 5_000
 /** Of an answer: far above any schema of an event. */
@@ -45,8 +63,11 @@ interface Answer {
   readonly body: string
 }
 
-/** Every call rejects with an {@link OperatorError}, one sentence without the login, when the registry cannot be asked. */
-export function createRegistryClient({ url, ca }: RegistryAccess, deadlineMs: number = DEADLINE_MS): RegistryClient {
+/** Every call rejects with a {@link RegistryError}, one sentence without the login, when the registry cannot be asked or refuses. */
+export function createRegistryClient(
+  { url, ca }: RegistryAccess,
+  { deadlineMs = DEADLINE_MS, settings = variables }: { readonly deadlineMs?: number; readonly settings?: Settings } = {},
+): RegistryClient {
   const { username, password, origin, pathname } = new URL(url)
   const registry = `the schema registry at ${origin}`
   const login = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
@@ -60,18 +81,18 @@ export function createRegistryClient({ url, ca }: RegistryAccess, deadlineMs: nu
     const code = Number(fields?.['error_code'])
     // 40401 and 40402: no such subject or version; 40403: no such schema.
     if (status === 404 && code >= 40_401 && code <= 40_403) return null
-    throw new OperatorError(sentenceOf(status, code))
+    throw new RegistryError(sentenceOf(status, code), status !== 429 && status < 500)
   }
 
   function sentenceOf(status: number, code: number): string {
     const answer = Number.isNaN(code) ? `HTTP ${status}` : `HTTP ${status}, ${code}`
     if (status === 401 || (status === 403 && username !== ''))
-      return `${registry} refuses the login (${answer}): correct user and password in KAFKA_SCHEMA_REGISTRY_URL`
-    if (status === 403) return `${registry} denies access (${answer}): give a user with the right to do this in KAFKA_SCHEMA_REGISTRY_URL`
+      return `${registry} refuses the login (${answer}): correct user and password in ${settings.url}`
+    if (status === 403) return `${registry} denies access (${answer}): give a user with the right to do this in ${settings.url}`
     if (status === 409) return `${registry} refuses the schema as incompatible with the versions it has (${answer})`
     if (status === 422) return `${registry} refuses the schema as invalid (${answer})`
     if (status === 429 || status >= 500) return `${registry} fails (${answer}): check its health`
-    return `${registry} does not answer as one (${answer}): KAFKA_SCHEMA_REGISTRY_URL needs the path of its Confluent API, such as /apis/ccompat/v7`
+    return `${registry} does not answer as one (${answer}): ${settings.url} needs the path of its Confluent API, such as /apis/ccompat/v7`
   }
 
   async function ask(method: 'GET' | 'POST', path: string, schema?: string): Promise<Answer> {
@@ -91,11 +112,8 @@ export function createRegistryClient({ url, ca }: RegistryAccess, deadlineMs: nu
       return await exchange(`${origin}${base}${path}`, options, payload)
     } catch (error) {
       const tls = tlsFaultOf(error)
-      if (tls !== null)
-        throw new OperatorError(`${tlsTrouble(tls, registry)}: correct KAFKA_SCHEMA_REGISTRY_URL or KAFKA_SCHEMA_REGISTRY_CA_FILE`)
-      throw new OperatorError(
-        `${registry} does not answer (${reasonOf(error, deadlineMs)}): start it, or correct KAFKA_SCHEMA_REGISTRY_URL`,
-      )
+      if (tls !== null) throw new RegistryError(`${tlsTrouble(tls, registry)}: correct ${settings.url} or ${settings.ca}`, false)
+      throw new RegistryError(`${registry} does not answer (${reasonOf(error, deadlineMs)}): start it, or correct ${settings.url}`, false)
     }
   }
 
@@ -109,7 +127,7 @@ export function createRegistryClient({ url, ca }: RegistryAccess, deadlineMs: nu
     },
     async register(subject, schema) {
       const id = idIn(await call('POST', `/subjects/${encodeURIComponent(subject)}/versions`, schema))
-      if (id === null) throw new OperatorError(`${registry} gave no id to the schema of ${subject}`)
+      if (id === null) throw new RegistryError(`${registry} gave no id to the schema of ${subject}`, true)
       return id
     },
   }

@@ -115,7 +115,7 @@ describe('a value in Avro', () => {
       { name: 'exactly', type: ['null', { type: 'long', logicalType: 'timestamp-micros' }] },
       { name: 'missing', type: ['null', 'string'], default: null },
       { name: 'none', type: ['null', 'string'] },
-      { name: '__proto__', type: 'string' },
+      { name: '__proto__', type: { type: 'record', name: 'p', fields: [{ name: 'isAdmin', type: 'boolean' }] } },
     )
     const value = avsc.Type.forSchema(JSON.parse(JSON.stringify(schema))).toBuffer(
       Object.fromEntries([
@@ -123,12 +123,18 @@ describe('a value in Avro', () => {
         ['exactly', 1_767_225_600_123_456],
         ['missing', null],
         ['none', null],
-        ['__proto__', 'x'],
+        ['__proto__', { isAdmin: true }],
       ]),
     )
-    expect(avroReader(schema)(value)).toEqual({
-      value: { at: '2026-01-01T00:00:00.123Z', exactly: '2026-01-01T00:00:00.123Z', none: null },
-    })
+    const read = avroReader(schema)(value)
+    expect(read).toEqual({ value: { at: '2026-01-01T00:00:00.123Z', exactly: '2026-01-01T00:00:00.123Z', none: null } })
+    expect('value' in read ? Reflect.get(Object(read.value), 'isAdmin') : true).toBeUndefined()
+  })
+
+  it('may hold lists whose blocks say their size in bytes', () => {
+    // Two blocks: of two items in two bytes, and of one item without its size.
+    expect(avroReader({ type: 'array', items: 'long' })(bytes(3, 4, 2, 4, 2, 6, 0))).toEqual({ value: [1, 2, 3] })
+    expect(avroReader({ type: 'map', values: 'long' })(bytes(1, 6, 2, 97, 2, 0))).toEqual({ value: { a: 1 } })
   })
 
   it('may hold whole numbers that no number holds, as JSON may', () => {

@@ -56,8 +56,8 @@ describe('a schema of a registry', () => {
       { name: 'leaf', type: 'a.leaf' },
     ]
     const references = [
-      { subject: 'leaf', version: 1 },
       { subject: 'branch', version: 1 },
+      { subject: 'leaf', version: 1 },
     ]
     const circle = avro({ type: 'record', name: 'c', fields: [] }, [{ subject: 'circle', version: 1 }])
     const { source } = registryOf(
