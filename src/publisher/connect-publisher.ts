@@ -5,9 +5,15 @@ import type { Publisher } from '../events/publisher.ts'
 import type { KafkaSasl, KafkaTls } from '../infra/kafka/client/access.ts'
 import { notingFaults } from '../infra/kafka/client/noted-faults.ts'
 import { brokerSockets } from '../infra/kafka/patches/broker-sockets.ts'
+import { createRegistryClient, RegistryError, type RegistryAccess } from '../infra/registry/registry-client.ts'
 import { createRawProducer } from '../infra/kafka/producer/kafka-producer.ts'
+import type { EventTransport } from '../events/event-transport.ts'
 import { systemClock } from '../std/clock.ts'
+import { messageOf } from '../std/failure.ts'
+import { isLoopback } from '../std/loopback.ts'
+import { inAvro } from './avro-transport.ts'
 import { KafkaTransport, type DroppedEvent } from './kafka-transport.ts'
+import { PublisherError } from './publisher-error.ts'
 import { refusalOf } from './refusal.ts'
 
 // This file is the entry of the package `kafka-worker/publisher`, which exports the following; see cmd/package.
@@ -48,6 +54,11 @@ export interface ConnectOptions {
   readonly maxBufferedBytes?: number
   /** Of a fire-and-forget publisher: called for every event that is not published. */
   readonly onDrop?: (event: DroppedEvent) => void
+  /**
+   * Publishes in Avro, by the schemas that this registry has under the names of the events, for which the connect looks once. `url` holds user
+   * and password where it wants a login, and `ca` is PEM. Absent: JSON. Events of `inTransaction` are JSON in any case.
+   */
+  readonly schemaRegistry?: { readonly url: string; readonly ca?: string } | undefined
   /** How long `close` waits for events that are not acknowledged yet. Milliseconds; default: 10,000. */
   readonly closeTimeoutMs?: number
 }
@@ -67,14 +78,16 @@ export type ConnectedPublisher = Publisher & {
  * {@link PublisherError} when Kafka does not acknowledge within `timeoutMs`. The events of a topic are sent in the order of the calls, one
  * request at a time, and stay in it when a request is repeated.
  *
- * @throws {PublisherError} no broker answers within `timeoutMs`, or the brokers refuse the login
+ * @throws {PublisherError} no broker answers within `timeoutMs`, the brokers refuse the login, or the registry does not answer, or lacks a schema
  * @throws {TypeError} an option is missing or out of range
  */
 export async function connectPublisher(options: ConnectOptions): Promise<ConnectedPublisher> {
-  const { brokers, clientId, topic = 'domain-events', tls, sasl, mode = 'guaranteed', context, onDrop } = options
+  const { brokers, clientId, topic = 'domain-events', tls, sasl, mode = 'guaranteed', context, onDrop, schemaRegistry } = options
   if (!Array.isArray(brokers) || brokers.length === 0) throw new TypeError('`brokers` must be a list of host:port, with one at least')
   if (!isCorrelationId(clientId)) throw new TypeError('`clientId` must name this application in 1 to 200 printable ASCII characters')
   if (mode !== 'guaranteed' && mode !== 'fire-and-forget') throw new TypeError("`mode` must be 'guaranteed' or 'fire-and-forget'")
+  if (schemaRegistry !== undefined && !isRegistryUrl(schemaRegistry.url))
+    throw new TypeError('`schemaRegistry.url` must be an https:// URL, or an http:// one without a password')
   const sockets = notingFaults(brokerSockets({ idleMs: 2 * REQUEST_MS }))
   const settings = {
     brokers,
@@ -98,13 +111,33 @@ export async function connectPublisher(options: ConnectOptions): Promise<Connect
     networkFault: () => sockets.lastFault(),
     refusalOf: (error, of) => refusalOf(error, { brokers, topic: of }),
   })
+  const sender = schemaRegistry === undefined ? transport : await sendingAvro(transport, schemaRegistry)
   await transport.connect(topic)
   return {
-    ...createPublisher({ transport, topic, producer: clientId, ...(context === undefined ? {} : { context }) }),
+    ...createPublisher({ transport: sender, topic, producer: clientId, ...(context === undefined ? {} : { context }) }),
     get dropped() {
       return transport.dropped
     },
     close: () => transport.close(),
+  }
+}
+
+/** One by which no password crosses a network unencrypted. */
+function isRegistryUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false
+  const { protocol, username, hostname } = new URL(text)
+  return protocol === 'https:' || (protocol === 'http:' && (username === '' || isLoopback(hostname)))
+}
+
+/** @throws {PublisherError} */
+async function sendingAvro(transport: EventTransport, access: RegistryAccess): Promise<EventTransport> {
+  const startedAt = systemClock.monotonic()
+  try {
+    const settings = { url: '`schemaRegistry.url`', ca: '`schemaRegistry.ca`' }
+    return await inAvro(transport, createRegistryClient(access, { settings }))
+  } catch (error) {
+    const isAway = error instanceof RegistryError && !error.isRefusal
+    throw new PublisherError(isAway ? 'unavailable' : 'refused', messageOf(error), systemClock.monotonic() - startedAt)
   }
 }
 

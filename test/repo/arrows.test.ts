@@ -78,6 +78,7 @@ const arrows: Readonly<Record<string, readonly Allowed[]>> = {
       to: /^src\/infra\/kafka\/(?:client\/(?:access|client-error|noted-faults)|patches\/broker-sockets|producer\/kafka-producer)\.ts$/,
       as: 'value',
     },
+    { to: /^src\/infra\/registry\/registry-client\.ts$/, as: 'value' },
   ],
   // Starts the daemon's processes and loads nothing of theirs.
   'src/supervisor': [
