@@ -5,7 +5,7 @@ import { databaseUrl } from './database-url.ts'
 import { hasProblem, kafkaAccess, kafkaAccessNow } from './kafka-access.ts'
 import type { KafkaAccessConfig } from './kafka-access.ts'
 import { readVariables } from './read-variables.ts'
-import { schemaRegistry } from './schema-registry.ts'
+import { schemaRegistry, schemaRegistryOf } from './schema-registry.ts'
 import type { RegistryConfig } from './schema-registry.ts'
 import type { Environment } from './read-variables.ts'
 import { warnOfUnknownNames } from './unknown-names.ts'
@@ -82,7 +82,17 @@ export function loadConfig(environment: Environment, known: KnownGroups): Config
   }
 
   if (problems.length > 0) throw new ConfigError(problems)
-  return freeze(shape(values, { groups, connection, access, accessNow: () => kafkaAccessNow(environment), registry, warnings }))
+  return freeze(
+    shape(values, {
+      groups,
+      connection,
+      access,
+      accessNow: () => kafkaAccessNow(environment),
+      registry,
+      registryNow: () => schemaRegistryOf(environment),
+      warnings,
+    }),
+  )
 }
 
 function crossChecks(values: Values, groups: readonly string[]): readonly string[] {
@@ -114,6 +124,7 @@ interface Derived {
   readonly access: KafkaAccessConfig
   readonly accessNow: () => KafkaAccessConfig
   readonly registry: RegistryConfig | null
+  readonly registryNow: () => RegistryConfig
   readonly warnings: readonly string[]
 }
 
@@ -128,6 +139,8 @@ function shape(values: Values, derived: Derived) {
       topic: values.KAFKA_TOPIC,
       /** Null: values are JSON, and name no schema. */
       registry: derived.registry,
+      /** The same from the files as they are now. @throws {OperatorError} when they are wrong. */
+      registryNow: derived.registryNow,
       /** Undefined: existing topics are as they should be. */
       topicPartitions: values.KAFKA_TOPIC_PARTITIONS,
       topicReplicas: values.KAFKA_TOPIC_REPLICAS,

@@ -28,7 +28,7 @@ export function schemaRegistry(values: Values, problems: string[]): RegistryConf
 }
 
 /**
- * The same for a command that needs nothing else of the configuration.
+ * The same as the files are now, for a command that needs nothing else of the configuration, or for a new request.
  *
  * @throws {OperatorError} every problem, and that no registry is given
  */

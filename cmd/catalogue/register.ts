@@ -21,7 +21,12 @@ export function addRegister(program: Command, onDone: (registrations: readonly R
     .option('--dry-run', 'say what would be registered, and change nothing')
     .addHelpText('after', HELP)
     .action(async ({ dryRun = false }: { readonly dryRun?: boolean }) => {
-      const registrations = await registerEvents(events, createRegistryClient(schemaRegistryOf(process.env)), { dryRun })
+      const access = schemaRegistryOf(process.env)
+      const registrations = await registerEvents(
+        events,
+        createRegistryClient(() => access),
+        { dryRun },
+      )
       process.stdout.write(registrations.map(({ sentence }) => `${sentence}\n`).join(''))
       onDone(registrations)
     })

@@ -3,10 +3,15 @@ import { loadConfig } from '../../config/load.ts'
 import { operatorGroups } from '../../src/admin/operator-group.ts'
 import type { Catalogue } from '../../src/catalogue/diff.ts'
 import { Rehearsal, type Fate } from '../../src/catalogue/rehearsal.ts'
+import { schemaIdOf, type WriterSchemas } from '../../src/events/framed-value.ts'
 import { knownGroups, listedConsumers } from '../../src/consumers/registry.ts'
 import { createKafkaAdmin } from '../../src/infra/kafka/admin/kafka-admin.ts'
 import { readTopicSince } from '../../src/infra/kafka/consumer/read-topic-since.ts'
+import { createRegistryClient } from '../../src/infra/registry/registry-client.ts'
+import { createRegistrySchemas } from '../../src/infra/registry/registry-schemas.ts'
 import { deadLetterTopic } from '../../src/ingest/dead-letter.ts'
+import type { LogRecord } from '../../src/ingest/record-source.ts'
+import type { SchemaSource } from '../../src/ingest/schema-source.ts'
 import { systemClock } from '../../src/std/clock.ts'
 
 interface Options {
@@ -55,14 +60,17 @@ async function rehearse(today: Catalogue, candidate: Catalogue, since: Date): Pr
   const topics = new Set(groups.map(({ topic }) => topic))
   const letters = groups.map(({ topic, id }) => deadLetterTopic(topic, id))
   const admin = createKafkaAdmin(settings)
+  const { registry, registryNow } = config.kafka
+  const schemas = registry === null ? null : createRegistrySchemas(createRegistryClient(registryNow), systemClock)
   try {
     await admin.connect()
     const present = await admin.topics([...topics, ...letters])
     for (const topic of present.keys()) {
       const from = { settings, admin, group: `${groupPrefix}catalogue-rehearsal`, topic, since, maxEventBytes }
-      await readTopicSince(from, (partition, record) => {
-        if (topics.has(topic)) rehearsal.addRecord({ topic, partition }, record)
-        else rehearsal.addDeadLetter(record)
+      await readTopicSince(from, async (partition, record) => {
+        const readers = await readersOf(record, schemas)
+        if (topics.has(topic)) rehearsal.addRecord({ topic, partition }, record, readers)
+        else rehearsal.addDeadLetter(record, readers)
       })
     }
   } finally {
@@ -70,6 +78,14 @@ async function rehearse(today: Catalogue, candidate: Catalogue, since: Date): Pr
   }
   return rehearsal.report()
 }
+
+/** Of the value, where it begins with the id of a schema and a registry is configured. */
+async function readersOf({ value }: LogRecord, schemas: SchemaSource | null): Promise<WriterSchemas | undefined> {
+  const id = schemaIdOf(value)
+  return id === null || schemas === null ? undefined : new Map([[id, await schemas.reader(id, never)]])
+}
+
+const { signal: never } = new AbortController()
 
 function inWords({ is, type, version, producer, because, count, first }: Fate): string {
   const which = `${count} ${count === 1 ? 'record' : 'records'} of ${type}, version ${version}, by ${producer}`

@@ -1,5 +1,6 @@
 import { knownEventsOf } from '../events/catalogue/catalogue.ts'
 import { decoderOf, type Decode, type Decoded } from '../events/decode.ts'
+import type { WriterSchemas } from '../events/framed-value.ts'
 import { header, headerTexts, typesInHeaders, type WithHeaders } from '../events/header.ts'
 import type { LogRecord } from '../ingest/record-source.ts'
 import type { Catalogue } from './diff.ts'
@@ -38,11 +39,11 @@ export class Rehearsal {
     this.#maxBytes = maxBytes
   }
 
-  /** A record of an event topic. */
-  addRecord(place: { readonly topic: string; readonly partition: number }, record: LogRecord): void {
+  /** A record of an event topic. @param schemas of its value, where a registry has one */
+  addRecord(place: { readonly topic: string; readonly partition: number }, record: LogRecord, schemas?: WriterSchemas): void {
     this.#records += 1
     const limits = { maxBytes: this.#maxBytes }
-    const [before, after] = [this.#today(record, limits), this.#candidate(record, limits)]
+    const [before, after] = [this.#today(record, limits, schemas), this.#candidate(record, limits, schemas)]
     if (before.is === 'fault' || after.is === 'event' || after.is === before.is) return
     this.#count(
       'breaks',
@@ -53,13 +54,13 @@ export class Rehearsal {
   }
 
   /** A record of a dead-letter topic; one that several groups gave up counts once. */
-  addDeadLetter(record: LogRecord): void {
+  addDeadLetter(record: LogRecord, schemas?: WriterSchemas): void {
     const reason = textOf(record, 'dlq-error-code')
     if (!decodeFaults.has(reason)) return
     const place = ['topic', 'partition', 'offset'].map((part) => textOf(record, `dlq-original-${part}`)).join('/')
     if (this.#letters.has(place)) return
     this.#letters.add(place)
-    if (this.#candidate(record, { maxBytes: this.#maxBytes }).is === 'event')
+    if (this.#candidate(record, { maxBytes: this.#maxBytes }, schemas).is === 'event')
       this.#count('heals', record, `${reason}: ${textOf(record, 'dlq-reason')}`, place)
   }
 

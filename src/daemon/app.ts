@@ -130,7 +130,7 @@ export function createApp(
   const { registry } = config.kafka
   const shared = {
     config,
-    schemas: registry === null ? undefined : createRegistrySchemas(createRegistryClient(registry), clock),
+    schemas: registry === null ? undefined : createRegistrySchemas(createRegistryClient(config.kafka.registryNow), clock),
     kafka,
     admin,
     deadLetters,

@@ -134,7 +134,10 @@ async function sendingAvro(transport: EventTransport, access: RegistryAccess): P
   const startedAt = systemClock.monotonic()
   try {
     const settings = { url: '`schemaRegistry.url`', ca: '`schemaRegistry.ca`' }
-    return await inAvro(transport, createRegistryClient(access, { settings }))
+    return await inAvro(
+      transport,
+      createRegistryClient(() => access, { settings }),
+    )
   } catch (error) {
     const isAway = error instanceof RegistryError && !error.isRefusal
     throw new PublisherError(isAway ? 'unavailable' : 'refused', messageOf(error), systemClock.monotonic() - startedAt)

@@ -63,42 +63,47 @@ interface Answer {
   readonly body: string
 }
 
-/** Every call rejects with a {@link RegistryError}, one sentence without the login, when the registry cannot be asked or refuses. */
+/**
+ * Every call rejects with a {@link RegistryError}, one sentence without the login, when the registry cannot be asked or refuses.
+ *
+ * @param accessNow is called by every request: a login may be replaced meanwhile
+ */
 export function createRegistryClient(
-  { url, ca }: RegistryAccess,
+  accessNow: () => RegistryAccess,
   { deadlineMs = DEADLINE_MS, settings = variables }: { readonly deadlineMs?: number; readonly settings?: Settings } = {},
 ): RegistryClient {
-  const { username, password, origin, pathname } = new URL(url)
-  const registry = `the schema registry at ${origin}`
-  const login = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
-  const base = pathname.replace(/\/$/, '')
-
   /** The fields of the answer; null: the registry knows no such schema, version or subject. */
   async function call(method: 'GET' | 'POST', path: string, schema?: string): Promise<Readonly<Record<string, unknown>> | null> {
-    const { status, body } = await ask(method, path, schema)
+    const access = accessNow()
+    const { status, body } = await ask(access, { method, path, schema })
     const fields = fieldsOf(body)
-    if (status === 200 && fields !== null) return fields
     const code = Number(fields?.['error_code'])
+    if (status === 200 && fields !== null) return fields
     // 40401 and 40402: no such subject or version; 40403: no such schema.
     if (status === 404 && code >= 40_401 && code <= 40_403) return null
-    throw new RegistryError(sentenceOf(status, code), status !== 429 && status < 500)
+    throw new RegistryError(`${nameOf(access)} ${troubleOf(status, code, access)}`, status !== 429 && status < 500)
   }
 
-  function sentenceOf(status: number, code: number): string {
+  function troubleOf(status: number, code: number, { url }: RegistryAccess): string {
     const answer = Number.isNaN(code) ? `HTTP ${status}` : `HTTP ${status}, ${code}`
-    if (status === 401 || (status === 403 && username !== ''))
-      return `${registry} refuses the login (${answer}): correct user and password in ${settings.url}`
-    if (status === 403) return `${registry} denies access (${answer}): give a user with the right to do this in ${settings.url}`
-    if (status === 409) return `${registry} refuses the schema as incompatible with the versions it has (${answer})`
-    if (status === 422) return `${registry} refuses the schema as invalid (${answer})`
-    if (status === 429 || status >= 500) return `${registry} fails (${answer}): check its health`
-    return `${registry} does not answer as one (${answer}): ${settings.url} needs the path of its Confluent API, such as /apis/ccompat/v7`
+    if (status === 401 || (status === 403 && new URL(url).username !== ''))
+      return `refuses the login (${answer}): correct user and password in ${settings.url}`
+    if (status === 403) return `denies access (${answer}): give a user with the right to do this in ${settings.url}`
+    if (status === 409) return `refuses the schema as incompatible with the versions it has (${answer})`
+    if (status === 422) return `refuses the schema as invalid (${answer})`
+    if (status === 429 || status >= 500) return `fails (${answer}): check its health`
+    return strange(answer)
   }
 
-  async function ask(method: 'GET' | 'POST', path: string, schema?: string): Promise<Answer> {
-    const payload = schema === undefined ? undefined : JSON.stringify({ schema, schemaType: 'AVRO' })
+  const strange = (answer: string) =>
+    `does not answer as one (${answer}): ${settings.url} needs the path of its Confluent API, such as /apis/ccompat/v7`
+
+  async function ask(access: RegistryAccess, asked: { method: string; path: string; schema: string | undefined }): Promise<Answer> {
+    const { username, password, origin, pathname } = new URL(access.url)
+    const login = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
+    const payload = asked.schema === undefined ? undefined : JSON.stringify({ schema: asked.schema, schemaType: 'AVRO' })
     const options = {
-      method,
+      method: asked.method,
       agent: false,
       signal: AbortSignal.timeout(deadlineMs),
       headers: {
@@ -106,31 +111,50 @@ export function createRegistryClient(
         ...(payload === undefined ? {} : { 'content-type': MEDIA_TYPE, 'content-length': Buffer.byteLength(payload) }),
         ...(username === '' ? {} : { authorization: `Basic ${Buffer.from(login).toString('base64')}` }),
       },
-      ...(ca === undefined ? {} : { ca }),
+      ...(access.ca === undefined ? {} : { ca: access.ca }),
     } as const
     try {
-      return await exchange(`${origin}${base}${path}`, options, payload)
+      return await exchange(`${origin}${pathname.replace(/\/$/, '')}${asked.path}`, options, payload)
     } catch (error) {
+      const registry = nameOf(access)
       const tls = tlsFaultOf(error)
       if (tls !== null) throw new RegistryError(`${tlsTrouble(tls, registry)}: correct ${settings.url} or ${settings.ca}`, false)
       throw new RegistryError(`${registry} does not answer (${reasonOf(error, deadlineMs)}): start it, or correct ${settings.url}`, false)
     }
   }
 
+  /** A part of the answer that a registry always gives: without it, it is another server, whose answers say nothing about a schema. */
+  function given<Part>(part: Part | null): Part {
+    if (part === null) throw new RegistryError(`${nameOf(accessNow())} ${strange('HTTP 200')}`, true)
+    return part
+  }
+
   return {
-    schema: async (id) => registeredIn(await call('GET', `/schemas/ids/${id}`)),
-    version: async (subject, version) => registeredIn(await call('GET', `/subjects/${encodeURIComponent(subject)}/versions/${version}`)),
-    idOf: async (subject, schema) => idIn(await call('POST', `/subjects/${encodeURIComponent(subject)}`, schema)),
+    async schema(id) {
+      const found = await call('GET', `/schemas/ids/${id}`)
+      return found === null ? null : given(registeredIn(found))
+    },
+    async version(subject, version) {
+      const found = await call('GET', `/subjects/${encodeURIComponent(subject)}/versions/${version}`)
+      return found === null ? null : given(registeredIn(found))
+    },
+    async idOf(subject, schema) {
+      const found = await call('POST', `/subjects/${encodeURIComponent(subject)}`, schema)
+      return found === null ? null : given(numberIn(found, 'id'))
+    },
     async wouldTake(subject, schema) {
       const found = await call('POST', `/compatibility/subjects/${encodeURIComponent(subject)}/versions/latest`, schema)
       return found === null ? null : found['is_compatible'] === true
     },
     async register(subject, schema) {
-      const id = idIn(await call('POST', `/subjects/${encodeURIComponent(subject)}/versions`, schema))
-      if (id === null) throw new RegistryError(`${registry} gave no id to the schema of ${subject}`, true)
-      return id
+      const registered = await call('POST', `/subjects/${encodeURIComponent(subject)}/versions`, schema)
+      return given(registered === null ? null : numberIn(registered, 'id'))
     },
   }
+}
+
+function nameOf({ url }: RegistryAccess): string {
+  return `the schema registry at ${new URL(url).origin}`
 }
 
 /** No redirect is followed: it would carry the login elsewhere. */
@@ -169,18 +193,17 @@ function fieldsOf(body: string): Readonly<Record<string, unknown>> | null {
   }
 }
 
-function idIn(fields: Readonly<Record<string, unknown>> | null): number | null {
-  const id = fields?.['id']
-  return typeof id === 'number' ? id : null
+function numberIn(fields: Readonly<Record<string, unknown>>, name: string): number | null {
+  const value = fields[name]
+  return typeof value === 'number' ? value : null
 }
 
-function registeredIn(fields: Readonly<Record<string, unknown>> | null): RegisteredSchema | null {
-  if (fields === null) return null
-  const { schema, schemaType, references } = fields
+function registeredIn({ schema, schemaType, references }: Readonly<Record<string, unknown>>): RegisteredSchema | null {
+  if (typeof schema !== 'string') return null
   return {
     // Left out for Avro.
     type: typeof schemaType === 'string' ? schemaType : 'AVRO',
-    text: typeof schema === 'string' ? schema : '',
+    text: schema,
     references: Array.isArray(references) ? references.flatMap(referenceIn) : [],
   }
 }

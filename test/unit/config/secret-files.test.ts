@@ -38,9 +38,10 @@ function valueOf({ secret, kind }: Variable<unknown>): string {
   return secret === 'url' ? (/\S+:\/\/\S+/.exec(kind.expects)?.[0] ?? '').replace(':password@', `:${word}@`) : word
 }
 
-/** With what a new connection to Kafka would be made with. */
+/** With what a new connection to Kafka or the schema registry would be made with. */
 function plain({ kafka, ...rest }: Config) {
-  return { ...rest, kafka: { ...kafka, accessNow: kafka.accessNow() } }
+  const registryNow = kafka.registry === null ? null : kafka.registryNow()
+  return { ...rest, kafka: { ...kafka, accessNow: kafka.accessNow(), registryNow } }
 }
 
 it('every variable with the name of a secret is marked as secret', () => {

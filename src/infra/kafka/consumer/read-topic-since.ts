@@ -10,7 +10,7 @@ import { createKafkaSource } from './kafka-source.ts'
  *
  * @param from `admin`, connected, finds the offsets of the time
  * @returns the number of records
- * @throws {OperatorError} the topic cannot be read
+ * @throws {OperatorError} the topic cannot be read; and whatever `onRecord` throws
  */
 export async function readTopicSince(
   from: {
@@ -21,7 +21,7 @@ export async function readTopicSince(
     readonly since: Date
     readonly maxEventBytes: number
   },
-  onRecord: (partition: number, record: LogRecord) => void,
+  onRecord: (partition: number, record: LogRecord) => void | Promise<void>,
 ): Promise<number> {
   const { settings, admin, group, topic, since, maxEventBytes } = from
   const [starts, ranges] = [await admin.offsetsAt(topic, since), await admin.ranges(topic)]
@@ -31,6 +31,8 @@ export async function readTopicSince(
   if (left.size === 0) return 0
   let count = 0
   const done = Promise.withResolvers<void>()
+  // It may fail before it is awaited.
+  done.promise.catch(() => undefined)
   /** Where each partition continues after a join. */
   const at = new Map(starts)
   const passed = (partition: number, next: bigint) => {
@@ -52,10 +54,15 @@ export async function readTopicSince(
       assigned: async () => new Map([...left.keys()].map((partition) => [partition, at.get(partition) ?? 0n])),
       batch: async ({ partition, records, nextOffset }) => {
         const end = left.get(partition) ?? 0n
-        for (const record of records) {
-          if (record.offset >= end) break
-          onRecord(partition, record)
-          count += 1
+        try {
+          for (const record of records) {
+            if (record.offset >= end) break
+            await onRecord(partition, record)
+            count += 1
+          }
+        } catch (error) {
+          // A handler that throws would get the records again.
+          done.reject(error)
         }
         passed(partition, nextOffset)
         return nextOffset

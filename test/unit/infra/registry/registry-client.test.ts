@@ -1,7 +1,9 @@
 import http from 'node:http'
+import https from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createRegistryClient } from '../../../../src/infra/registry/registry-client.ts'
+import { createAuthority } from '../../../../stack/certificates.ts'
 
 interface Request {
   readonly method: string
@@ -36,7 +38,8 @@ async function answering(status: number | null, body: unknown = {}) {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a server on a port has an address of this kind
   const { port } = server.address() as AddressInfo
   const origin = `http://127.0.0.1:${port}`
-  const client = createRegistryClient({ url: `http://worker:hush%40@127.0.0.1:${port}/apis/ccompat/v7/` }, { deadlineMs: 200 })
+  const access = { url: `http://worker:hush%40@127.0.0.1:${port}/apis/ccompat/v7/` }
+  const client = createRegistryClient(() => access, { deadlineMs: 200 })
   return { origin, client, requests, server }
 }
 
@@ -111,6 +114,38 @@ describe('the registry', () => {
     expect(requests).toHaveLength(1)
   })
 
+  it('that is another server says nothing about a schema', async () => {
+    const { client } = await answering(200, { status: 'fine' })
+    const strange = 'does not answer as one (HTTP 200)'
+    await expect(client.schema(7)).rejects.toThrow(strange)
+    await expect(client.idOf('s', '"string"')).rejects.toThrow(strange)
+    await expect(client.register('s', '"string"')).rejects.toThrow(strange)
+  })
+
+  it('gets the login as it is at the time of a request', async () => {
+    const { origin, requests } = await answering(200, { schema: '' })
+    let password = 'old'
+    const client = createRegistryClient(() => ({ url: origin.replace('//', `//worker:${password}@`) }))
+    await client.schema(7)
+    password = 'new'
+    await client.schema(8)
+    expect(requests.map(({ login }) => Buffer.from(login.slice(6), 'base64').toString())).toEqual(['worker:old', 'worker:new'])
+  })
+
+  it('is trusted over TLS by the authorities that are given, and by no others', async () => {
+    const authority = await createAuthority('authority of a test')
+    const { cert, key } = await authority.server(['127.0.0.1'])
+    const server = https.createServer({ cert, key }, (_, response) => response.end('{"schema":""}'))
+    open.push(server)
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a server on a port has an address of this kind
+    const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`
+    expect(await createRegistryClient(() => ({ url, ca: authority.ca })).schema(7)).not.toBeNull()
+    await expect(createRegistryClient(() => ({ url })).schema(7)).rejects.toThrow(
+      /^the certificate of the schema registry at https:\/\/127.0.0.1:\d+ is not signed by a trusted authority \(\w+\): correct KAFKA_SCHEMA_REGISTRY_URL or KAFKA_SCHEMA_REGISTRY_CA_FILE$/,
+    )
+  })
+
   it('that does not answer in time, says too much or is away is reported', async () => {
     const silent = await answering(null)
     await expect(silent.client.schema(7)).rejects.toThrow(
@@ -125,7 +160,7 @@ describe('the registry', () => {
 
   it('that speaks no TLS is reported as such', async () => {
     const { origin } = await answering(200)
-    const client = createRegistryClient({ url: origin.replace('http:', 'https:') })
-    await expect(client.schema(7)).rejects.toThrow(/does not speak TLS on this port \(\w+\): correct KAFKA_SCHEMA_REGISTRY_URL or/)
+    const client = createRegistryClient(() => ({ url: origin.replace('http:', 'https:') }))
+    await expect(client.schema(7)).rejects.toThrow(/^the TLS handshake with the schema registry at https:\/\/127.0.0.1:\d+ fails \(\w+\): correct KAFKA_SCHEMA_REGISTRY_URL or/)
   })
 })
