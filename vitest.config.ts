@@ -48,6 +48,8 @@ export default defineConfig(({ mode }) => {
     project('faults', 'test/faults', [], { timeoutMs: 300_000, stack: 'one after the other' }),
     // Minutes each: `npm run test:long`.
     project('long', 'test/long', [], { timeoutMs: 1_800_000, stack: 'one after the other' }),
+    // On a real schema registry, which needs a newer Java than Kafka: `npm run test:registry`.
+    project('registry', 'test/registry', [], { timeoutMs: 180_000, stack: 'one after the other' }),
     // In the Chromium of the machine, which not every one has: `npm run test:browser`.
     project('browser', 'test/browser', [], { timeoutMs: 60_000 }),
   ]

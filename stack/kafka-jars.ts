@@ -1,13 +1,12 @@
 import { existsSync } from 'node:fs'
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { lock } from './download-lock.ts'
 import { guard } from './guard.ts'
 import { spawnGuarded } from './guarded-process.ts'
 import { requireMaven } from './java-tools.ts'
-import type { ProcessIdentity } from './process-identity.ts'
-import { identifyProcess, isRunning } from './process-identity.ts'
+import { wholeEnvironment } from './worker-environment.ts'
 
 /** The broker version of demo and tests unless they name another; STACK_KAFKA_VERSION sets it for a whole run. */
 export const defaultKafkaVersion = process.env['STACK_KAFKA_VERSION'] || '4.3.0'
@@ -61,7 +60,11 @@ async function download(version: string, libs: string, onProgress: OnProgress): 
     onProgress(`Kafka ${version}: downloading the broker with Maven, about ${SIZE_MB} MB, this time only`)
     const goal = ['-B', '-f', pom, 'dependency:copy-dependencies', `-Dkafka.version=${version}`, '-DincludeScope=runtime']
     // Maven keeps its settings (mirrors, proxies) in variables of many names, so it gets all of ours.
-    const maven = await spawnGuarded(mvn, [...goal, `-DoutputDirectory=${partial}`], { env: environment(), logFile, lastSignal: 'SIGTERM' })
+    const maven = await spawnGuarded(mvn, [...goal, `-DoutputDirectory=${partial}`], {
+      env: wholeEnvironment(),
+      logFile,
+      lastSignal: 'SIGTERM',
+    })
     const progress = setInterval(() => void report(version, logFile, onProgress), 1_000)
     const ended = await maven.exited.finally(() => clearInterval(progress))
     const jars = (await readdir(partial)).filter((name) => name.endsWith('.jar'))
@@ -94,40 +97,4 @@ async function failure(version: string, logFile: string): Promise<string> {
   // Without a network Maven's error is that it knows no plugin; the warning before it says why.
   const reason = /Could not transfer .+/.exec(log)?.[0] ?? /^.*ERROR\S* (.+)$/m.exec(log)?.[1] ?? 'it said nothing'
   return `Maven could not fetch Kafka ${version}: ${reason.slice(0, 300)}; check the network, or Maven's settings if it needs a mirror or proxy.`
-}
-
-function environment(): Record<string, string> {
-  return Object.fromEntries(Object.entries(process.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])))
-}
-
-/**
- * Waits until the lock file is ours, or until `done`. A lock whose owner no longer runs is taken over. Two waiters may take it over in the same
- * moment: then both download, each into a folder of its own, and the rename of the second finds the work done; nothing worse.
- */
-async function lock(path: string, done: () => boolean, onWait: () => void): Promise<() => Promise<void>> {
-  for (let attempt = 1; !done(); attempt++) {
-    try {
-      const file = await open(path, 'wx')
-      await file.writeFile(JSON.stringify(identifyProcess(process.pid)))
-      await file.close()
-      return async () => rm(path, { force: true })
-    } catch (cause) {
-      if (!(cause instanceof Error && 'code' in cause && cause.code === 'EEXIST')) throw cause
-    }
-    if (attempt === 1) onWait()
-    const owner = await readOwner(path)
-    if (owner && !isRunning(owner)) await rm(path, { force: true })
-    await pause(200)
-  }
-  return async () => undefined
-}
-
-/** Undefined while the file is being written, or when it went away. */
-async function readOwner(path: string): Promise<ProcessIdentity | undefined> {
-  try {
-    const owner: ProcessIdentity = JSON.parse(await readFile(path, 'utf8'))
-    return owner
-  } catch {
-    return undefined
-  }
 }

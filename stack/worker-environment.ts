@@ -16,3 +16,8 @@ export function cleanEnvironment(extra: Readonly<Record<string, string>> = {}, n
   }
   return { ...clean, ...extra }
 }
+
+/** All variables of this process. */
+export function wholeEnvironment(): Record<string, string> {
+  return Object.fromEntries(Object.entries(process.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])))
+}

@@ -6,6 +6,7 @@ import type { Reporter, TestModule } from 'vitest/node'
 const apart = [
   { folder: 'test/faults', command: 'npm run test:faults', what: 'scenarios that break servers and processes' },
   { folder: 'test/long', command: 'npm run test:long', what: 'long runs' },
+  { folder: 'test/registry', command: 'npm run test:registry', what: 'on a real schema registry' },
   { folder: 'test/browser', command: 'npm run test:browser', what: 'in a real browser' },
 ] as const
 
