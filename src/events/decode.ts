@@ -58,17 +58,19 @@ export const decode: Decode = decoderOf(knownEvents)
 export function decoderOf(known: KnownEvents): Decode {
   return (encoded, limits, schemas = noSchemas) => {
     const parsed = parse(encoded, limits, schemas)
-    return 'fault' in parsed ? parsed.fault : check(parsed.value, encoded, known)
+    return 'fault' in parsed ? parsed.fault : check(parsed, encoded, known)
   }
 }
 
 const noSchemas: WriterSchemas = new Map()
 
-function parse(
-  encoded: EncodedEvent,
-  limits: { readonly maxBytes: number },
-  schemas: WriterSchemas,
-): { readonly value: unknown } | { readonly fault: Decoded } {
+/** `isAvro`: with null for what is missing. */
+interface Parsed {
+  readonly value: unknown
+  readonly isAvro?: true
+}
+
+function parse(encoded: EncodedEvent, limits: { readonly maxBytes: number }, schemas: WriterSchemas): Parsed | { readonly fault: Decoded } {
   const { value, omittedBytes } = encoded
   if (omittedBytes !== undefined) return { fault: tooLarge(omittedBytes, limits) }
   if (value === null || value.length === 0) return { fault: fault('not-json', 'the record has no value') }
@@ -77,8 +79,8 @@ function parse(
   return 'value' in read ? read : { fault: fault(read.reason, read.detail) }
 }
 
-function check(parsed: unknown, encoded: WithHeaders, known: KnownEvents): Decoded {
-  const read = readEnvelope(parsed, encoded)
+function check({ value, isAvro }: Parsed, encoded: WithHeaders, known: KnownEvents): Decoded {
+  const read = readEnvelope(value, encoded)
   if ('fault' in read) return fault('not-an-envelope', read.fault)
   // Of another team, in a form that says more than ours or less: only its type is read.
   if (read.foreignType !== undefined && known.definition(read.foreignType) === null) return { is: 'unknown-type' }
@@ -94,7 +96,9 @@ function check(parsed: unknown, encoded: WithHeaders, known: KnownEvents): Decod
 
   const versioned = upcast(event, read.versions, definition)
   if (typeof versioned === 'string') return fault('unsupported-version', versioned)
-  return checkData(versioned, read.correlationId, known)
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked below
+  const complete = isAvro === true ? ({ ...versioned, data: known.withoutNulls(versioned.type, versioned.data) } as AnyEvent) : versioned
+  return checkData(complete, read.correlationId, known)
 }
 
 function checkData(read: AnyEvent, correlationId: unknown, known: KnownEvents): Decoded {

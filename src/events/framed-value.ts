@@ -1,7 +1,11 @@
 import type { ReadJson } from './read-json.ts'
 
 /** What the bytes of a value say, read by the schema that they were written with. */
-export type ReadValue = ReadJson | { readonly reason: 'unknown-schema' | 'unreadable-schema' | 'not-avro'; readonly detail: string }
+export type ReadValue =
+  | ReadJson
+  /** It has null for what is missing. */
+  | { readonly value: unknown; readonly isAvro: true }
+  | { readonly reason: 'unknown-schema' | 'unreadable-schema' | 'not-avro'; readonly detail: string }
 
 /** Reads what follows the id of one schema. Never throws. */
 export type ValueReader = (payload: Uint8Array) => ReadValue

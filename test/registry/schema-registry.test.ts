@@ -82,7 +82,7 @@ describe('a real registry', () => {
     expect(await client.idOf(event.type, schemaTextOf(event))).toBe(id)
     const read = await createRegistrySchemas(client, systemClock).reader(id, signal)
     const value = sampleEvent(event.type)
-    expect(read(avroOf(avroSchemaOf(event), value))).toEqual({ value })
+    expect(read(avroOf(avroSchemaOf(event), value))).toEqual({ value, isAvro: true })
   })
 
   it('knows neither strange ids nor strange subjects', async () => {
@@ -116,7 +116,7 @@ describe('a real registry', () => {
     const references = [{ name: 'a.leaf', subject: 'leaf', version: 1 }]
     const schemas = createRegistrySchemas(client, systemClock)
     const read = await schemas.reader(await foreignId('tree', { schema: JSON.stringify(tree), references }), signal)
-    expect(read(Buffer.from([2, 97]))).toEqual({ value: { leaf: { x: 'a' } } })
+    expect(read(Buffer.from([2, 97]))).toEqual({ value: { leaf: { x: 'a' } }, isAvro: true })
 
     const json = await schemas.reader(await foreignId('json', { schema: '{"type":"object"}', schemaType: 'JSON' }), signal)
     expect(json(Buffer.from('{"a":1}'))).toEqual({ value: { a: 1 } })

@@ -3,6 +3,7 @@ import type { EventType } from '../event.ts'
 import { defaultsOf } from './defaults.ts'
 import type { DefinedEvent, EventDefinition } from './define-event.ts'
 import { events } from './events.ts'
+import { withoutNullsOf } from './missing-nulls.ts'
 import { object, string, uuid, type ObjectSchema } from './schema.ts'
 
 /** Every event by its type. */
@@ -39,6 +40,8 @@ export interface KnownEvents {
   idsOf(type: string): readonly string[]
   /** `data` with the defaults of the fields that are missing; the same value where the type has none. */
   withDefaults(type: string, data: unknown): unknown
+  /** `data` without the fields that are null where they may be missing, but not null. */
+  withoutNulls(type: string, data: unknown): unknown
 }
 
 /** Compiles the schemas of a catalogue. */
@@ -49,7 +52,7 @@ export function knownEventsOf(definitions: readonly EventDefinition[]): KnownEve
       const ids = Object.entries(data.properties).flatMap(([name, schema]) =>
         'format' in schema && schema.format === 'uuid' ? [name] : [],
       )
-      return [type, { definition, check: Compile(data), fill: defaultsOf(data), ids }]
+      return [type, { definition, check: Compile(data), fill: defaultsOf(data), leaveOut: withoutNullsOf(data), ids }]
     }),
   )
   return {
@@ -61,6 +64,7 @@ export function knownEventsOf(definitions: readonly EventDefinition[]): KnownEve
     },
     idsOf: (type) => byType.get(type)?.ids ?? [],
     withDefaults: (type, data) => byType.get(type)?.fill?.(data) ?? data,
+    withoutNulls: (type, data) => byType.get(type)?.leaveOut?.(data) ?? data,
   }
 }
 

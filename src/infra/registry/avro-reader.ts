@@ -6,8 +6,7 @@ import { MAX_DEPTH } from '../../events/read-json.ts'
 
 /**
  * Reads Avro by the schema it was written with, into what JSON would say: enums as texts, bytes in base64, `timestamp-millis` and
- * `timestamp-micros` in RFC 3339, branches of a union without their names. A field whose default is null is left out where it is null, as that
- * is how Avro says that it is missing. avsc reads the schema; the bytes are read here, because it would make a list as long as they claim, and
+ * `timestamp-micros` in RFC 3339, branches of a union without their names. avsc reads the schema; the bytes are read here, because it would make a list as long as they claim, and
  * take invalid UTF-8: https://avro.apache.org/docs/1.12.0/specification/#binary-encoding
  *
  * @param schema as parsed JSON
@@ -29,7 +28,7 @@ function readWhole(read: Read, payload: Uint8Array): ReadValue {
   const bytes = new AvroBytes(payload)
   try {
     const value = read(bytes)
-    return bytes.left === 0 ? { value } : { reason: 'not-avro', detail: `bytes follow the value: ${bytes.left}` }
+    return bytes.left === 0 ? { value, isAvro: true } : { reason: 'not-avro', detail: `bytes follow the value: ${bytes.left}` }
   } catch (error) {
     if (error instanceof AvroFault) return { reason: error.reason, detail: error.message }
     throw error
@@ -202,18 +201,17 @@ function recordReader(type: types.RecordType, reading: Reading): Read {
   const fields = type.fields.map((field) => ({
     name: field.name,
     read: readerOf(field.type, reading),
-    mayBeMissing: field.defaultValue() === null,
     // It would be the prototype of the object.
     isKept: field.name !== '__proto__',
   }))
   return (bytes) => {
     const record: Record<string, unknown> = {}
     bytes.enter()
-    for (const { name, read, mayBeMissing, isKept } of fields) {
+    for (const { name, read, isKept } of fields) {
       bytes.field = name
       bytes.count()
       const value = read(bytes)
-      if (isKept && (value !== null || !mayBeMissing)) record[name] = value
+      if (isKept) record[name] = value
     }
     bytes.leave()
     return record

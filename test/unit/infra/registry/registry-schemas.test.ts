@@ -34,7 +34,7 @@ describe('a schema of a registry', () => {
   it('reads Avro, and is requested once, side by side too', async () => {
     const { source, asked } = registryOf(new Map([[7, avro(schema)]]))
     const [one, other] = await Promise.all([source.reader(7, signal), source.reader(7, signal)])
-    expect(one(avroOf(schema, event))).toEqual({ value: event })
+    expect(one(avroOf(schema, event))).toEqual({ value: event, isAvro: true })
     expect(other).toBe(one)
     expect(await source.reader(7, signal)).toBe(one)
     expect(asked).toEqual([7])
@@ -70,8 +70,9 @@ describe('a schema of a registry', () => {
     )
     expect((await source.reader(7, signal))(Buffer.from([2, 97, 2, 98]))).toEqual({
       value: { branch: { leaf: { x: 'a' } }, leaf: { x: 'b' } },
+      isAvro: true,
     })
-    expect((await source.reader(8, signal))(Buffer.alloc(0))).toEqual({ value: {} })
+    expect((await source.reader(8, signal))(Buffer.alloc(0))).toEqual({ value: {}, isAvro: true })
     expect((await source.reader(9, signal))(Buffer.alloc(0))).toEqual({
       reason: 'unreadable-schema',
       detail: 'schema 9 refers to too many schemas, or to one that the registry does not know',
@@ -106,7 +107,7 @@ describe('an id that the registry does not know', () => {
     await clock.sleep(59_000)
     expect(await source.reader(7, signal)).toBe(read)
     await clock.sleep(2_000)
-    expect((await source.reader(7, signal))(avroOf(schema, event))).toEqual({ value: event })
+    expect((await source.reader(7, signal))(avroOf(schema, event))).toEqual({ value: event, isAvro: true })
   })
 
   it('may be there a second later', async () => {
@@ -114,7 +115,7 @@ describe('an id that the registry does not know', () => {
     const { source, clock } = registryOf(schemas)
     const asking = source.reader(7, signal)
     schemas.set(7, avro(schema))
-    expect((await asking)(avroOf(schema, event))).toEqual({ value: event })
+    expect((await asking)(avroOf(schema, event))).toEqual({ value: event, isAvro: true })
     expect(clock.slept.length).toBeLessThanOrEqual(1)
   })
 })
