@@ -58,7 +58,7 @@ export async function startSchemaRegistry(onProgress?: OnProgress): Promise<Sche
 
 async function runnerIn(app: string): Promise<string> {
   const files = await readdir(app, { recursive: true })
-  const runner = files.find((name) => /(?:-runner|quarkus-run)\.jar$/.test(name))
+  const runner = files.find((name) => /(?:^|\/)quarkus-run\.jar$/.test(name))
   if (runner === undefined) throw new Error(`${app} has no program: remove the folder, and it is downloaded again.`)
   return join(app, runner)
 }
