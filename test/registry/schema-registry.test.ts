@@ -118,7 +118,10 @@ describe('a real registry', () => {
     const read = await schemas.reader(await foreignId('tree', { schema: JSON.stringify(tree), references }), signal)
     expect(read(Buffer.from([2, 97]))).toEqual({ value: { leaf: { x: 'a' } }, isAvro: true })
 
-    const json = await schemas.reader(await foreignId('json', { schema: '{"type":"object"}', schemaType: 'JSON' }), signal)
+    const json = await schemas.reader(
+      await foreignId('json', { schema: '{"$schema":"http://json-schema.org/draft-07/schema#","type":"object"}', schemaType: 'JSON' }),
+      signal,
+    )
     expect(json(Buffer.from('{"a":1}'))).toEqual({ value: { a: 1 } })
 
     const proto = 'syntax = "proto3";\nmessage A { string x = 1; }\n'

@@ -143,6 +143,8 @@ export function createRegistryClient(
       return found === null ? null : given(numberIn(found, 'id'))
     },
     async wouldTake(subject, schema) {
+      // Of a subject that is new, some registries say that it takes everything.
+      if ((await call('GET', `/subjects/${encodeURIComponent(subject)}/versions/latest`)) === null) return null
       const found = await call('POST', `/compatibility/subjects/${encodeURIComponent(subject)}/versions/latest`, schema)
       return found === null ? null : found['is_compatible'] === true
     },

@@ -74,6 +74,7 @@ describe('the registry', () => {
     const body = { schema: '"string"', schemaType: 'AVRO' }
     expect(requests.map(({ method, path, body: sent }) => [method, path, sent])).toEqual([
       ['POST', '/apis/ccompat/v7/subjects/a%2Fb', body],
+      ['GET', '/apis/ccompat/v7/subjects/a%2Fb/versions/latest', null],
       ['POST', '/apis/ccompat/v7/compatibility/subjects/a%2Fb/versions/latest', body],
       ['POST', '/apis/ccompat/v7/subjects/a%2Fb/versions', body],
     ])
@@ -161,6 +162,8 @@ describe('the registry', () => {
   it('that speaks no TLS is reported as such', async () => {
     const { origin } = await answering(200)
     const client = createRegistryClient(() => ({ url: origin.replace('http:', 'https:') }))
-    await expect(client.schema(7)).rejects.toThrow(/^the TLS handshake with the schema registry at https:\/\/127.0.0.1:\d+ fails \(\w+\): correct KAFKA_SCHEMA_REGISTRY_URL or/)
+    await expect(client.schema(7)).rejects.toThrow(
+      /^the TLS handshake with the schema registry at https:\/\/127.0.0.1:\d+ fails \(\w+\): correct KAFKA_SCHEMA_REGISTRY_URL or/,
+    )
   })
 })
