@@ -32,6 +32,7 @@ describe('what the daemon loads when it starts', { timeout: 60_000 }, () => {
       'the builder of schemas, which are written as JSON Schema',
       /\/node_modules\/typebox\/build\/(?:typebox\.mjs|value\/|type\/(?:action|script)\/)/,
     ],
+    ['what reads schemas in Avro, which comes with the first of them', /\/node_modules\/avsc\/|\/src\/infra\/registry\/avro-reader\.ts$/],
   ])('leaves out %s', (_, pattern) => {
     expect(loaded.filter((path) => pattern.test(path))).toEqual([])
   })

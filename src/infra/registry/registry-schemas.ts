@@ -7,45 +7,61 @@ import type { RegisteredSchema, RegistryClient } from './registry-client.ts'
 
 /** Schemas that are kept; the one that was not used for longest goes first. */
 const KEPT = 500
-/** How long it is known that the registry does not know an id. */
+/** How long it is known that the registry does not know an id, or a schema that another refers to. */
 const UNKNOWN_MS = 60_000
 /** Before the second request for an id that the registry does not know: a registry of several servers may have it in a moment. */
 const SECOND_LOOK_MS = 1_000
+/** Unknown ids of a minute beyond which no second request is made: these are bytes of something else, and each would take a second. */
+const SECOND_LOOKS = 50
 /** Nesting of a schema, as text. */
 const MAX_SCHEMA_DEPTH = 100
 /** Schemas that one schema refers to, and those refer to in turn. */
 const MAX_REFERENCED = 50
 
-interface Kept {
+interface Found {
   readonly reader: ValueReader
-  /** By the monotonic clock. */
-  readonly until: number
+  /** The registry has given everything, and what an id stands for never changes. */
+  readonly isWhole: boolean
 }
 
 /** The schemas of a registry, each requested once by all groups of the process. */
 export function createRegistrySchemas(client: RegistryClient, clock: Pick<Clock, 'monotonic' | 'sleep'>): SchemaSource {
-  const kept = new Map<number, Kept>()
+  const kept = new Map<number, ValueReader>()
+  /** What the registry does not know, the oldest first. Apart, so that it displaces no schema. */
+  const unknown = new Map<number, { readonly reader: ValueReader; readonly until: number }>()
   const underWay = new Map<number, Promise<ValueReader>>()
 
   function cached(id: number): ValueReader | null {
+    forgetUnknown()
     const found = kept.get(id)
-    if (found === undefined || found.until < clock.monotonic()) return null
-    kept.delete(id)
-    kept.set(id, found)
-    return found.reader
+    return found === undefined ? (unknown.get(id)?.reader ?? null) : keep(id, found)
   }
 
-  async function load(id: number): Promise<ValueReader> {
-    const registered = (await client.schema(id)) ?? (await secondLook(id))
-    const reader = registered === null ? unknown(id) : await readerOf(id, registered, client)
+  function forgetUnknown(): void {
+    for (const [id, { until }] of unknown) {
+      if (until >= clock.monotonic() && unknown.size <= KEPT) break
+      unknown.delete(id)
+    }
+  }
+
+  function keep(id: number, reader: ValueReader): ValueReader {
     kept.delete(id)
-    kept.set(id, { reader, until: registered === null ? clock.monotonic() + UNKNOWN_MS : Infinity })
+    kept.set(id, reader)
     const [oldest] = kept.keys()
     if (kept.size > KEPT && oldest !== undefined) kept.delete(oldest)
     return reader
   }
 
+  async function load(id: number): Promise<ValueReader> {
+    const registered = (await client.schema(id)) ?? (await secondLook(id))
+    const found = registered === null ? missing(unknownSchema(id)) : await readerOf(id, registered, client)
+    if (found.isWhole) return keep(id, found.reader)
+    unknown.set(id, { reader: found.reader, until: clock.monotonic() + UNKNOWN_MS })
+    return found.reader
+  }
+
   async function secondLook(id: number): Promise<RegisteredSchema | null> {
+    if (unknown.size >= SECOND_LOOKS) return null
     await clock.sleep(SECOND_LOOK_MS)
     return client.schema(id)
   }
@@ -71,24 +87,25 @@ function untilAborted<Result>(promise: Promise<Result>, signal: AbortSignal): Pr
   })
 }
 
-async function readerOf(id: number, { type, text, references }: RegisteredSchema, client: RegistryClient): Promise<ValueReader> {
+async function readerOf(id: number, { type, text, references }: RegisteredSchema, client: RegistryClient): Promise<Found> {
   // The catalogue says what is valid, whatever the writer's schema allows.
-  if (type === 'JSON') return readJson
+  if (type === 'JSON') return whole(readJson)
   if (type !== 'AVRO')
-    return unreadable(`schema ${id} is ${/^[A-Z]{1,20}$/.test(type) ? type : 'of another kind'}, and only AVRO and JSON are read`)
+    return whole(unreadable(`schema ${id} is ${/^[A-Z]{1,20}$/.test(type) ? type : 'of another kind'}, and only AVRO and JSON are read`))
   const referenced = await textsOf(references, client)
-  if (referenced === null) return unreadable(`schema ${id} refers to too many schemas, or to one that the registry does not know`)
+  if (referenced === null) return missing(unreadable(`schema ${id} refers to too many schemas, or to one that the registry does not know`))
   if ([...referenced, text].some((one) => nestsDeeperThan(Buffer.from(one), MAX_SCHEMA_DEPTH)))
-    return unreadable(`schema ${id} nests deeper than ${MAX_SCHEMA_DEPTH}`)
+    return whole(unreadable(`schema ${id} nests deeper than ${MAX_SCHEMA_DEPTH}`))
   const { avroReader } = await import('./avro-reader.ts')
   try {
-    return avroReader(
+    const reader = avroReader(
       JSON.parse(text),
       referenced.map((one): unknown => JSON.parse(one)),
     )
+    return whole(reader)
   } catch {
     // avsc quotes the schema.
-    return unreadable(`schema ${id} is not valid Avro`)
+    return whole(unreadable(`schema ${id} is not valid Avro`))
   }
 }
 
@@ -113,7 +130,15 @@ async function textsOf(
   return [...found.values()]
 }
 
-function unknown(id: number): ValueReader {
+function whole(reader: ValueReader): Found {
+  return { reader, isWhole: true }
+}
+
+function missing(reader: ValueReader): Found {
+  return { reader, isWhole: false }
+}
+
+function unknownSchema(id: number): ValueReader {
   return always({ reason: 'unknown-schema', detail: `the schema registry does not know schema ${id}` })
 }
 

@@ -14,7 +14,7 @@ const { signal } = new AbortController()
 const unused = () => Promise.reject(new Error('no reader asks'))
 
 /** A registry with these schemas, which may be changed. */
-function registryOf(schemas: Map<number, RegisteredSchema>, versions: Readonly<Record<string, RegisteredSchema>> = {}) {
+function registryOf(schemas: Map<number, RegisteredSchema>, versions: Record<string, RegisteredSchema> = {}) {
   const asked: number[] = []
   const client: RegistryClient = {
     async schema(id) {
@@ -110,6 +110,20 @@ describe('an id that the registry does not know', () => {
     expect((await source.reader(7, signal))(avroOf(schema, event))).toEqual({ value: event, isAvro: true })
   })
 
+  it('among many of a minute is requested once, and displaces no schema: these are bytes of something else', async () => {
+    const { source, asked, clock } = registryOf(new Map([[7, avro(schema)]]))
+    await source.reader(7, signal)
+    for (let id = 100; id < 700; id++) await source.reader(id, signal)
+    expect(clock.slept).toHaveLength(50)
+    expect(asked).toHaveLength(1 + 2 * 50 + 550)
+    await source.reader(7, signal)
+    await source.reader(699, signal)
+    expect(asked).toHaveLength(651)
+    // The oldest of more than 500 is forgotten.
+    await source.reader(100, signal)
+    expect(asked).toHaveLength(652)
+  })
+
   it('may be there a second later', async () => {
     const schemas = new Map<number, RegisteredSchema>()
     const { source, clock } = registryOf(schemas)
@@ -118,6 +132,16 @@ describe('an id that the registry does not know', () => {
     expect((await asking)(avroOf(schema, event))).toEqual({ value: event, isAvro: true })
     expect(clock.slept.length).toBeLessThanOrEqual(1)
   })
+})
+
+it('a schema that another refers to may be there a minute later', async () => {
+  const tree = avro({ type: 'record', name: 'a.tree', fields: [{ name: 'leaf', type: 'a.leaf' }] }, [{ subject: 'leaf', version: 1 }])
+  const versions: Record<string, RegisteredSchema> = {}
+  const { source, clock } = registryOf(new Map([[7, tree]]), versions)
+  expect((await source.reader(7, signal))(Buffer.from([2, 97]))).toMatchObject({ reason: 'unreadable-schema' })
+  versions['leaf'] = avro({ type: 'record', name: 'a.leaf', fields: [{ name: 'x', type: 'string' }] })
+  await clock.sleep(61_000)
+  expect((await source.reader(7, signal))(Buffer.from([2, 97]))).toEqual({ value: { leaf: { x: 'a' } }, isAvro: true })
 })
 
 describe('schemas', () => {
