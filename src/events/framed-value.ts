@@ -37,7 +37,10 @@ export function readFramed(value: Uint8Array, schemas: WriterSchemas): ReadValue
   if (id === null) return { reason: 'not-json', detail: `the value begins with a zero byte and has only ${value.length} bytes` }
   const reader = schemas.get(id)
   if (reader === undefined)
-    return { reason: 'not-json', detail: `the value was written with schema ${id} of a registry, and none is configured` }
+    return {
+      reason: 'not-json',
+      detail: `the value names schema ${id} of a schema registry, and none is set: set KAFKA_SCHEMA_REGISTRY_URL`,
+    }
   return reader(value.subarray(PREFIX_BYTES))
 }
 
