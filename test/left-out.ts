@@ -33,6 +33,13 @@ export const leftOut: Readonly<Record<string, readonly string[]>> = {
   ],
   'test/e2e/permanent-kafka-refusal-exits-with-3.test.ts': ['test/contract/kafka/refusals.test.ts', 'test/unit/daemon/health.test.ts'],
 
+  // The schema registry.
+  'test/e2e/schema-registry-away-delays-only-its-values.test.ts': [
+    'test/unit/ingest/fetch-schemas.test.ts',
+    'test/unit/infra/registry/registry-client.test.ts',
+    'test/unit/config/schema-registry.test.ts',
+  ],
+
   // Accepting, starting, stopping.
   'test/e2e/several-processes-work-as-one-daemon.test.ts': [
     'test/unit/supervisor/supervisor.test.ts',

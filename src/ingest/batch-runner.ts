@@ -27,6 +27,8 @@ export function createBatchRunner(of: {
 }): BatchRunner {
   const { reader, acceptor, breaker: failures } = of
   const { group, clock, observe } = acceptor
+  /** Attempts to get the schemas of a partition since the registry is away. */
+  const awayFor = new WeakMap<PartitionProgress, number>()
 
   async function run(progress: PartitionProgress, batch: PartitionBatch): Promise<bigint> {
     const { partition, exemptBelow } = progress
@@ -38,8 +40,8 @@ export function createBatchRunner(of: {
       progress.needsSeek = false
       return progress.nextOffset
     }
-    // Records fetched before the crash-loop breaker opened stay unread, and so do those of an assignment that has ended meanwhile.
-    if (failures.reason !== null || schemas === 'ended') return progress.nextOffset
+    // Records fetched before the crash-loop breaker opened stay unread, and so do those whose schemas are not there yet.
+    if (failures.reason !== null || schemas === null) return progress.nextOffset
     const records = batch.records.filter((record) => record.offset >= progress.nextOffset)
     for (const chunk of readChunks(reader, { partition, records, end: nextOffset, exemptBelow, breaker: failures, schemas })) {
       if (of.signalFor(progress).aborted) break
@@ -49,12 +51,19 @@ export function createBatchRunner(of: {
     return progress.nextOffset
   }
 
-  /** Undefined where no registry is configured, so that no event costs anything. */
-  async function schemasOf(progress: PartitionProgress, batch: PartitionBatch): Promise<WriterSchemas | 'ended' | undefined> {
+  /**
+   * Undefined where no registry is configured, so that no event costs anything. Null while the registry is away: the records are fetched again,
+   * because Kafka's client fetches nothing of a broker while a batch of it is handled, and other partitions would wait for this one.
+   */
+  async function schemasOf(progress: PartitionProgress, batch: PartitionBatch): Promise<WriterSchemas | null | undefined> {
     if (reader.schemas === undefined) return undefined
     const { partition } = progress
     const waiting = { group, partition, clock, observe, signal: of.signalFor(progress) }
-    return fetchSchemas(batch.records, { source: reader.schemas, filter: reader.filter, ...waiting })
+    const attempt = (awayFor.get(progress) ?? 0) + 1
+    const schemas = await fetchSchemas(batch.records, attempt, { source: reader.schemas, filter: reader.filter, ...waiting })
+    if (schemas === null) awayFor.set(progress, attempt)
+    else awayFor.delete(progress)
+    return schemas
   }
 
   /** The group handles no record of the chunk: `nextOffset` moves now, the row later. */

@@ -19,34 +19,31 @@ export interface SchemaRequest {
 }
 
 /**
- * The schemas of all values of these records that name one, so that they can be decoded without waiting. While the registry is away the
- * partition waits, and reports it.
+ * The schemas of all values of these records that name one, so that they can be decoded without waiting. When the registry is away, reports
+ * that the partition waits, and pauses.
  *
- * @returns `ended` when the signal aborts before all are there
+ * @param attempt counts from 1 the calls for a partition since the registry was there
+ * @returns null when the records cannot be read yet: the registry is away, or the signal aborts
  */
-export async function fetchSchemas(records: readonly LogRecord[], request: SchemaRequest): Promise<WriterSchemas | 'ended'> {
+export async function fetchSchemas(records: readonly LogRecord[], attempt: number, request: SchemaRequest): Promise<WriterSchemas | null> {
   const { source, group, partition, clock, observe, signal } = request
-  const missing = idsIn(records, request.filter)
   const schemas = new Map<number, ValueReader>()
-  for (let attempt = 1; missing.size > 0; attempt++) {
-    if (signal.aborted) return 'ended'
-    try {
-      for (const ids of batchesOf([...missing])) {
-        for (const [id, reader] of await Promise.all(ids.map(async (id) => [id, await source.reader(id, signal)] as const))) {
-          schemas.set(id, reader)
-          missing.delete(id)
-        }
-      }
-      if (attempt > 1) observe({ is: 'resumed', group, partition })
-    } catch (error) {
-      // A `waiting` reported now would never be followed by `resumed`.
-      if (signal.aborted) return 'ended'
-      const retryInMs = backoff(attempt, { baseMs: 250, maxMs: 5_000 })
-      observe({ is: 'waiting', group, partition, cause: messageOf(error), retryInMs, attempt })
-      await clock.sleep(retryInMs, signal)
+  try {
+    for (const ids of batchesOf([...idsIn(records, request.filter)])) {
+      if (signal.aborted) return null
+      for (const [id, reader] of await Promise.all(ids.map(async (id) => [id, await source.reader(id, signal)] as const)))
+        schemas.set(id, reader)
     }
+    if (attempt > 1) observe({ is: 'resumed', group, partition })
+    return schemas
+  } catch (error) {
+    // A `waiting` reported now would never be followed by `resumed`.
+    if (signal.aborted) return null
+    const retryInMs = backoff(attempt, { baseMs: 250, maxMs: 5_000 })
+    observe({ is: 'waiting', group, partition, cause: messageOf(error), retryInMs, attempt })
+    await clock.sleep(retryInMs, signal)
+    return null
   }
-  return schemas
 }
 
 /** Schemas that are requested side by side: a registry that comes back meets every group at once. */

@@ -1,5 +1,8 @@
 import type { Mutant } from './mutant.ts'
 
+const registryAway = 'test/e2e/schema-registry-away-delays-only-its-values.test.ts'
+const waits = 'while the schema registry hangs, its values wait: their group keeps its membership, goes on elsewhere, rebalances and stops'
+
 /** Mutants of the path of a record into the database: what is accepted, by whom, and what is committed to Kafka. */
 export const acceptMutants: readonly Mutant[] = [
   {
@@ -130,5 +133,49 @@ export const acceptMutants: readonly Mutant[] = [
       test: 'a projection gets each event once, in the transaction that accepts it',
     },
     fails: 'assertion',
+  },
+  {
+    name: 'dead letters while the schema registry is away',
+    because: 'After a request that fails the values are decoded without their schemas, and given up.',
+    edits: [
+      {
+        file: 'src/ingest/fetch-schemas.ts',
+        text: 'await clock.sleep(retryInMs, signal)\n    return null',
+        becomes: 'await clock.sleep(retryInMs, signal)\n    return schemas',
+      },
+    ],
+    scenario: { project: 'e2e', file: registryAway, test: waits },
+    fails: 'deadline',
+  },
+  {
+    name: 'wait for a schema inside its batch',
+    because: "Kafka's client fetches nothing more of the broker, and the other partitions wait for as long as the registry is away.",
+    edits: [
+      {
+        file: 'src/ingest/batch-runner.ts',
+        text: 'const schemas = await fetchSchemas(batch.records, attempt, {',
+        becomes:
+          'let schemas: WriterSchemas | null = null\n    while (schemas === null) schemas = await fetchSchemas(batch.records, attempt, {',
+      },
+    ],
+    scenario: { project: 'e2e', file: registryAway, test: waits },
+    fails: 'deadline',
+  },
+  {
+    name: 'login to the schema registry read once',
+    because: 'A password that is replaced in its file is used only after a restart.',
+    edits: [
+      {
+        file: 'src/daemon/app.ts',
+        text: 'createRegistryClient(config.kafka.registryNow)',
+        becomes: 'createRegistryClient(() => registry)',
+      },
+    ],
+    scenario: {
+      project: 'e2e',
+      file: registryAway,
+      test: 'a schema registry that refuses the login over TLS is named and waited for, until its file has another',
+    },
+    fails: 'deadline',
   },
 ]
