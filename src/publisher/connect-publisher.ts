@@ -87,7 +87,7 @@ export async function connectPublisher(options: ConnectOptions): Promise<Connect
   if (!isCorrelationId(clientId)) throw new TypeError('`clientId` must name this application in 1 to 200 printable ASCII characters')
   if (mode !== 'guaranteed' && mode !== 'fire-and-forget') throw new TypeError("`mode` must be 'guaranteed' or 'fire-and-forget'")
   if (schemaRegistry !== undefined && !isRegistryUrl(schemaRegistry.url))
-    throw new TypeError('`schemaRegistry.url` must be an https:// URL, or an http:// one without a password')
+    throw new TypeError('`schemaRegistry.url` must be an https:// URL, or an http:// one without a password, and be percent-encoded')
   const sockets = notingFaults(brokerSockets({ idleMs: 2 * REQUEST_MS }))
   const settings = {
     brokers,
@@ -125,8 +125,19 @@ export async function connectPublisher(options: ConnectOptions): Promise<Connect
 /** One by which no password crosses a network unencrypted. */
 function isRegistryUrl(text: string): boolean {
   if (!URL.canParse(text)) return false
-  const { protocol, username, hostname } = new URL(text)
+  const { protocol, username, password, hostname } = new URL(text)
+  if (!isPercentEncoded(`${username}:${password}`)) return false
   return protocol === 'https:' || (protocol === 'http:' && (username === '' || isLoopback(hostname)))
+}
+
+function isPercentEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    // The only error here is a malformed escape.
+    return false
+  }
 }
 
 /** @throws {PublisherError} */

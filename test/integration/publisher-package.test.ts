@@ -2,9 +2,15 @@ import { execFile } from 'node:child_process'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
+import avsc from 'avsc'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { createKafkaAdmin } from '../../src/infra/kafka/admin/kafka-admin.ts'
+import { registerEvents, schemaTextOf } from '../../src/catalogue/registration.ts'
+import { catalogue } from '../../src/events/catalogue/catalogue.ts'
+import { events as catalogueEvents } from '../../src/events/catalogue/events.ts'
 import { decode } from '../../src/events/decode.ts'
+import { createRegistryClient } from '../../src/infra/registry/registry-client.ts'
+import { createAuthority } from '../../stack/certificates.ts'
 import { freePorts } from '../../stack/free-port.ts'
 import { tempFolder, type TempFolder } from '../../stack/temp-folder.ts'
 import { runProcess } from '../mutants/run-process.ts'
@@ -12,7 +18,9 @@ import { workCopy } from '../mutants/work-copy.ts'
 import { exampleNamed } from '../support/document-examples.ts'
 import { readTopic } from '../support/faults/read-topic.ts'
 import { freshTopicName } from '../support/fresh.ts'
-import { commonJs, esModule, expectedErrors, tsConfig, typed } from './publisher-programs.ts'
+import { startRegistryServer } from '../support/registry-server.ts'
+import { sampleEvent } from '../support/sample-event.ts'
+import { commonJs, esModule, expectedErrors, inAvro, tsConfig, typed } from './publisher-programs.ts'
 
 const run = promisify(execFile)
 const root = process.cwd()
@@ -32,6 +40,7 @@ beforeAll(async () => {
     'typed.mts': typed,
     'typed-common.cts': typed,
     'wrong.mts': expectedErrors,
+    'avro.mjs': inAvro,
     'guide.mts': exampleNamed('package').code,
     'run-typed.mjs': "import { publish } from './out/typed.mjs'\nconsole.log(JSON.stringify(await publish(...process.argv.slice(2))))\n",
     'run-typed.cjs':
@@ -76,6 +85,19 @@ async function npm(cwd: string, args: readonly string[]): Promise<string> {
   })
   if (code !== 0) throw new Error(`npm ${args.join(' ')}: ${output}`)
   return output
+}
+
+async function freshTopic(broker: string): Promise<string> {
+  const topic = freshTopicName()
+  const admin = createKafkaAdmin({ brokers: [broker], clientId: 'test' })
+  await admin.createTopic({ name: topic, partitions: 3 })
+  await admin.disconnect()
+  return topic
+}
+
+/** A Node of this version; else the one that the machine has. */
+async function nodeOf(major: string): Promise<{ readonly path: string; readonly version: string } | null> {
+  return major === '24' ? { path: process.execPath, version: process.version } : nodeOfMachine()
 }
 
 /** The Node of the machine, where that is 20: the first in the path that is not ours. */
@@ -162,16 +184,12 @@ describe.each([
   ['TypeScript, compiled to CommonJS', 'run-typed.cjs'],
 ])('a service in %s', (_, program) => {
   it.for(['24', '20'])('publishes to Kafka on Node %s', async (major, { skip }) => {
-    const node = major === '24' ? { path: process.execPath, version: process.version } : await nodeOfMachine()
+    const node = await nodeOf(major)
     if (!node?.version.startsWith(`v${major}.`))
       return skip(`this machine has no Node ${major} in its path, but ${node?.version ?? 'no Node'}`)
     const [brokers = ''] = inject('kafkaBootstrap')
     const [closedPort = 0] = await freePorts(1)
-    const topic = freshTopicName()
-    const admin = createKafkaAdmin({ brokers: [brokers], clientId: 'test' })
-    await admin.createTopic({ name: topic, partitions: 3 })
-    await admin.disconnect()
-
+    const topic = await freshTopic(brokers)
     const args = [join(project.path, program), brokers, topic, `127.0.0.1:${closedPort}`]
     const { stdout, stderr } = await run(node.path, args, { timeout: 60_000 })
     const result = JSON.parse(stdout)
@@ -208,4 +226,41 @@ describe.each([
     expect(events).toEqual(result.eventIds.map((id: string) => [result.campaignId, id, 'another-service', 'request-1', traceparent]))
     expect(events).toHaveLength(3)
   })
+})
+
+it.for(['24', '20'])('a service publishes in Avro, by a schema registry with TLS and a login, on Node %s', async (major, { skip }) => {
+  const node = await nodeOf(major)
+  if (!node?.version.startsWith(`v${major}.`))
+    return skip(`this machine has no Node ${major} in its path, but ${node?.version ?? 'no Node'}`)
+  const authority = await createAuthority('authority of a test')
+  const certificate = await authority.server(['127.0.0.1'])
+  await using registry = await startRegistryServer({ login: 'service:hidden', certificate })
+  const client = createRegistryClient(() => ({ url: registry.urlFor('service:hidden'), ca: authority.ca }))
+  await registerEvents(catalogueEvents, client, { dryRun: false })
+  const ca = join(project.path, 'registry-ca.pem')
+  await writeFile(ca, authority.ca)
+  const [broker = ''] = inject('kafkaBootstrap')
+  const topic = await freshTopic(broker)
+  const { campaign_id: campaignId, account_id: accountId, data } = sampleEvent('user.signed_up')
+  const event = JSON.stringify({ accountId, campaignId, userId: data.user_id, email: data.email })
+  const args = [join(project.path, 'avro.mjs'), broker, topic, registry.urlFor('service:hidden'), ca, event]
+  const { stdout, stderr } = await run(node.path, args, { timeout: 60_000 })
+  expect(stderr).toBe('')
+  const { eventId, untrusted, refused } = JSON.parse(stdout)
+  expect(untrusted).toMatchObject({
+    reason: 'unavailable',
+    message: expect.stringContaining('correct `schemaRegistry.url` or `schemaRegistry.ca`'),
+  })
+  expect(refused).toMatchObject({
+    reason: 'refused',
+    message: expect.stringContaining('refuses the login (HTTP 401, 40101): correct user and password in `schemaRegistry.url`'),
+  })
+
+  const values: Buffer[] = []
+  await readTopic([broker], topic, (_, { value }) => void values.push(value ?? Buffer.alloc(0)))
+  const schema = schemaTextOf(catalogue['user.signed_up'])
+  const id = await client.idOf('user.signed_up', schema)
+  expect(values.map((value) => [value[0], value.readUInt32BE(1)])).toEqual([[0, id]])
+  const read: unknown = avsc.Type.forSchema(JSON.parse(schema)).fromBuffer(values[0]?.subarray(5) ?? Buffer.alloc(0))
+  expect(read).toMatchObject({ id: eventId, campaign_id: campaignId, data: { user_id: data.user_id, email: data.email } })
 })

@@ -39,6 +39,21 @@ ${untyped}`
 export const commonJs = `const { causedBy, connectPublisher, createOutboxPublisher, InvalidEvent, PublisherError } = require('kafka-worker/publisher')
 ${untyped}`
 
+/** Publishes an event in Avro by a registry that wants TLS and a login, and tries it without trusting its certificate, and with another password. */
+export const inAvro = `import { readFileSync } from 'node:fs'
+import { connectPublisher } from 'kafka-worker/publisher'
+const [brokers, topic, url, ca, event] = process.argv.slice(2)
+const options = { brokers: [brokers], clientId: 'another-service', topic }
+const access = { url, ca: readFileSync(ca, 'utf8') }
+const publisher = await connectPublisher({ ...options, schemaRegistry: access })
+const { eventId } = await publisher.publishUserSignedUp(JSON.parse(event))
+await publisher.close()
+const thrown = ({ reason, message }) => ({ reason, message })
+const untrusted = await connectPublisher({ ...options, schemaRegistry: { url } }).catch(thrown)
+const refused = await connectPublisher({ ...options, schemaRegistry: { ...access, url: url.replace('//', '//not-') } }).catch(thrown)
+console.log(JSON.stringify({ eventId, untrusted, refused }))
+`
+
 /** Compiles under \`.mts\` to an ES module, and under \`.cts\` to CommonJS. */
 export const typed = `import { causedBy, connectPublisher, createOutboxPublisher, InvalidEvent, PublisherError, type PublishContext } from 'kafka-worker/publisher'
 class Context { current: PublishContext | undefined }
@@ -69,12 +84,14 @@ export async function wrong(publisher: ConnectedPublisher) {
   await connectPublisher({ brokers: ['b:9092'], clientId: 'c', mode: 'quick' })
   // @ts-expect-error: a login without its password
   await connectPublisher({ brokers: ['b:9092'], clientId: 'c', sasl: { mechanism: 'PLAIN', username: 'u' } })
+  // @ts-expect-error: a registry without its address
+  await connectPublisher({ brokers: ['b:9092'], clientId: 'c', schemaRegistry: { ca: '' } })
   const count: number = publisher.dropped
   const input: EventInput['user.signed_up'] = { ...about, userId: 'u', email: 'e' }
   const list: readonly TypedInput[] = [{ type: 'user.signed_up', ...input }]
   await publisher.publishMany(list)
   const onDrop = ({ eventId, type, reason, detail }: DroppedEvent) => [eventId, type, reason satisfies 'full' | 'refused' | 'closed', detail]
-  await connectPublisher({ brokers: ['b:9092'], clientId: 'c', mode: 'fire-and-forget', onDrop, maxBufferedEvents: count })
+  await connectPublisher({ brokers: ['b:9092'], clientId: 'c', mode: 'fire-and-forget', onDrop, maxBufferedEvents: count, schemaRegistry: { url: '' } })
 }
 `
 

@@ -133,7 +133,6 @@ it('a publisher does not connect to a registry that lacks a schema or is away, a
     reason: 'refused',
     message: expect.stringContaining('`schemaRegistry.url` needs the path of its Confluent API, such as /apis/ccompat/v7'),
   })
-  await expect(connectPublisher({ brokers, clientId: 'avro', schemaRegistry: { url: 'http://u:p@registry.example.com' } })).rejects.toThrow(
-    TypeError,
-  )
+  for (const url of ['http://u:p@registry.example.com', 'https://u:100%@registry.example.com', 'registry.example.com'])
+    await expect(connectPublisher({ brokers, clientId: 'avro', schemaRegistry: { url } })).rejects.toThrow(TypeError)
 })
