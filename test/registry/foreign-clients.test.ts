@@ -1,4 +1,5 @@
 import { SchemaRegistry as KafkaJsClient } from '@kafkajs/confluent-schema-registry'
+import otherClient from 'avro-schema-registry'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { registerEvents } from '../../src/catalogue/registration.ts'
 import { events } from '../../src/events/catalogue/events.ts'
@@ -27,6 +28,13 @@ const clients = {
     return {
       decode: (value: Buffer): Promise<unknown> => foreign.decode(value),
       encode: async (subject: string, value: object) => foreign.encode(await foreign.getLatestSchemaId(subject), value),
+    }
+  },
+  'avro-schema-registry': () => {
+    const foreign = otherClient(`${registry.url}/`)
+    return {
+      decode: (value: Buffer): Promise<unknown> => foreign.decode(value),
+      encode: (subject: string, value: object) => foreign.encodeMessageByTopicName(subject, value),
     }
   },
 }
