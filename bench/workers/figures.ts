@@ -11,7 +11,12 @@ export interface Figures {
   /** The same of the sinks, which no ratio counts. */
   readonly sinkCpuUs: number | null
   readonly perSecond: number | null
+  /**
+   * From the acknowledgement of an event, as the program that published it handled it, to the arrival of its mail or call. Below zero where
+   * that program was slower to handle the one than the worker to cause the other.
+   */
   readonly p50Ms: number | null
+  /** As {@link p50Ms}. */
   readonly p99Ms: number | null
   /** From the acknowledgement to the transaction that accepted an event, and to the statement that started its mail; ours at a steady rate. */
   readonly acceptedP50Ms?: number

@@ -24,17 +24,18 @@ describe('npm run bench:leaderboard', () => {
     expect({ code, complaints: code === 0 ? '' : stderr }).toEqual({ code: 0, complaints: '' })
     expect(stdout.trimEnd().split('\n')).toHaveLength(1)
     const figure: unknown = expect.toSatisfy((value) => typeof value === 'number' && value > 0)
+    const time: unknown = expect.toSatisfy((value) => typeof value === 'number' && value >= 0)
     expect(JSON.parse(stdout)).toEqual({
       sizes: [
         {
           participants: 200,
-          referenceMs: figure,
-          fullMs: figure,
-          windowedMs: figure,
-          windowedP99Ms: figure,
+          referenceMs: time,
+          fullMs: time,
+          windowedMs: time,
+          windowedP99Ms: time,
           rowsWritten: figure,
           walBytes: figure,
-          burstMs: figure,
+          burstMs: time,
         },
       ],
     })

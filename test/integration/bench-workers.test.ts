@@ -19,7 +19,9 @@ describe('npm run bench', () => {
     const { stdout, stderr, code } = await bench('--workload', 'mail', '--events', '20', '--rounds', '1', '--json')
     expect({ code, complaints: code === 0 ? '' : stderr }).toEqual({ code: 0, complaints: '' })
     expect(stdout.trimEnd().split('\n')).toHaveLength(1)
-    const figure: unknown = expect.toSatisfy((value) => typeof value === 'number' && value > 0)
+    const aboveZero: unknown = expect.toSatisfy((value) => typeof value === 'number' && value > 0)
+    // A mail may be there before the program that published the event has handled the acknowledgement: see `Figures`.
+    const delay: unknown = expect.toSatisfy((value) => Number.isFinite(value))
     // In steps of 10 ms, twenty mails may cost nothing that can be seen.
     const cpu: unknown = expect.toSatisfy((value) => typeof value === 'number' && value >= 0)
     const ratio: unknown = expect.toSatisfy((value) => value === null || typeof value === 'number')
@@ -34,11 +36,11 @@ describe('npm run bench', () => {
           ratioToPlain: ratio,
           goCpuUs: null,
           ratioToGo: null,
-          oursPerSecond: figure,
+          oursPerSecond: aboveZero,
           goPerSecond: null,
-          p50Ms: figure,
-          p99Ms: figure,
-          rssMiB: figure,
+          p50Ms: delay,
+          p99Ms: delay,
+          rssMiB: aboveZero,
         },
       ],
     })
