@@ -4,8 +4,8 @@ import type { Findings } from './check-report.ts'
 import { formatTime } from './check-report.ts'
 import type { ParsedHistory } from './parsed-history.ts'
 
-/** The time in which a daemon notices that its database is away. */
-const NOTICING_MS = 8_000
+/** The time in which a daemon notices that its database is away, on a machine that is busy with others. */
+const NOTICING_MS = 14_000
 /** The time in which the watchdog notices that a process works again. */
 const WAKING_MS = 10_000
 

@@ -96,9 +96,9 @@ export async function createFixture(options: FixtureOptions = {}): Promise<Fixtu
     PLATFORM_SCHEMA: options.platformSchema ?? 'public',
     SMTP_URL: smtp.url,
     MAIL_FROM: 'Waitlist <waitlist@example.com>',
-    MAIL_DEADLINE_MS: '3000',
+    MAIL_DEADLINE_MS: '6000',
     AMBIGUOUS_RETRY_MS: '500',
-    WEBHOOK_DEADLINE_MS: '3000',
+    WEBHOOK_DEADLINE_MS: '6000',
     WEBHOOK_ALLOW_CIDR: '127.0.0.0/8',
     LEADERBOARD_SWEEP_MS: '500',
     LEADERBOARD_DEADLINE_MS: '10000',
@@ -126,7 +126,7 @@ export async function createFixture(options: FixtureOptions = {}): Promise<Fixtu
     sendRaw: (messages) => producer.send(topic, messages),
     variables,
     daemon,
-    drained: (deadlineMs = 120_000) => eventually('everything is done', () => pendingWork(admin, database.sql, topic, groups), deadlineMs),
+    drained: (deadlineMs = 240_000) => eventually('everything is done', () => pendingWork(admin, database.sql, topic, groups), deadlineMs),
     async [Symbol.asyncDispose]() {
       const ends = await Promise.allSettled(daemons.map((one) => one[Symbol.asyncDispose]()))
       await Promise.all([smtp.stop(), webhooks.stop(), producer.disconnect(), admin.disconnect()])

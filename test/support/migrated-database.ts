@@ -23,8 +23,8 @@ export async function migratedDatabase(ownUrl?: string, platformSchema = 'public
     connection: { connectionString: url, platformSchema },
     max: 12,
     applicationName: 'test',
-    statementTimeoutMs: 30_000,
-    connectTimeoutMs: 10_000,
+    statementTimeoutMs: 120_000,
+    connectTimeoutMs: 30_000,
   })
   return {
     ...database,

@@ -194,10 +194,10 @@ export async function createFaultFixture(options: FaultFixtureOptions): Promise<
     await Promise.allSettled([samples.stop(), ...traffics.map(({ done }) => done)])
   })
 
-  async function drained(deadlineMs = 120_000): Promise<void> {
+  async function drained(deadlineMs = 240_000): Promise<void> {
     const until = Date.now() + deadlineMs
     await fixture.drained(deadlineMs)
-    await eventually('all progress is committed to Kafka', () => uncommitted(sampled), Math.max(1_000, until - Date.now()))
+    await eventually('all progress is committed to Kafka', () => uncommitted(sampled), Math.max(60_000, until - Date.now()))
     const at = Date.now()
     const afterMs = at - (lastFaultEnd ?? at)
     recorder.record({ is: 'recovered', at, afterMs })

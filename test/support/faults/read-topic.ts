@@ -8,7 +8,7 @@ import { unpacked } from '../unpacked.ts'
  * Reads a topic from its beginning to its end at the time of the call, with a consumer that commits nothing. Per partition in the
  * order of the log. Control records are left out by the client, tombstones are not.
  *
- * @throws after a minute without the end of the log
+ * @throws after three minutes without the end of the log
  */
 export async function readTopic(
   brokers: readonly string[],
@@ -21,8 +21,8 @@ export async function readTopic(
   const consumer = kafka.consumer({ groupId: freshGroupName('harness'), minBytes: 1, maxWaitTimeInMs: 100 })
   const done = Promise.withResolvers<void>()
   const deadline = setTimeout(
-    () => done.reject(new Error(`The end of ${topic} was not reached within a minute: ${[...left.keys()].join(', ')}`)),
-    60_000,
+    () => done.reject(new Error(`The end of ${topic} was not reached within three minutes: ${[...left.keys()].join(', ')}`)),
+    180_000,
   )
   try {
     await consumer.connect()

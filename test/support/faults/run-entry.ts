@@ -20,8 +20,9 @@ export function runEntry(
     positionMailMaxWaitMs: valueOf('POSITION_MAIL_MAX_WAIT_MS'),
     maxEventBytes: valueOf('EVENT_MAX_BYTES'),
     mailMaxEventAgeMs: valueOf('MAIL_MAX_EVENT_AGE_SECONDS') * 1_000,
-    // Longer than the longest lease, that of a page of a broadcast: what was under way when its process or transaction ended waits for it.
-    recoveryMs: 120_000,
+    // Longer than the longest lease, that of a page of a broadcast, for which work waits that was under way when its process or transaction
+    // ended; and than several requests, one after the other, on connections that were cut unnoticed: each waits for its timeout of 30 s.
+    recoveryMs: 300_000,
     memoryLimitMb: 600,
     drains: true,
     ...run,

@@ -213,7 +213,7 @@ const mutations: readonly NamedMutation[] = [
     withEntry('offsets', ({ when }) => when === 'drained', { committed: { 0: 10 }, stored: { 0: 10 } }),
   ],
 
-  ['a stop beyond the grace period', 'I8', withEntry('process', ({ code }) => code === 0, { at: T + 88_000 })],
+  ['a stop beyond the grace period', 'I8', withEntry('process', ({ code }) => code === 0, { at: T + 97_000 })],
   ['a stop that never came', 'I8', without('process', ({ code }) => code === 0)],
   ['more memory than agreed', 'I8', withEntry('memory', () => true, { residentMb: 401 })],
   ['a recovery that took too long', 'I9', withEntry('recovered', () => true, { afterMs: 60_001 })],

@@ -66,7 +66,7 @@ const processes: readonly Entry[] = [
   happened(2, 800, 'started'),
   happened(2, 810, 'ready'),
   fault('begin', 50_000, 'the database is away', ['database']),
-  probe(2, 59_000, false),
+  probe(2, 64_500, false),
   fault('end', 65_000, 'the database is away', ['database']),
   probe(2, 70_000, true),
   { is: 'recovered', at: T + 70_000, afterMs: 5_000 },
@@ -150,7 +150,7 @@ function atRestOf(group: string): Entry[] {
     generation(2, 2, 820),
     commit(2, 3, 900, endOfLog),
     positions('drained', 80_000, endOfLog, endOfLog),
-    positions('clean-stop', 90_000, endOfLog, endOfLog),
+    positions('clean-stop', 100_000, endOfLog, endOfLog),
     row('progress', { group_name: group, topic: 'domain-events', partition: 0, next_offset: String(endOfLog) }),
   ]
 }
