@@ -258,5 +258,5 @@ describe('schemas that are drawn', () => {
     )
     expect(compatible).toBeGreaterThan(200)
     expect(breaking).toBeGreaterThan(200)
-  }, 60_000)
+  }, 240_000)
 })

@@ -8,7 +8,7 @@ import type { LogAdmin } from '../../../src/ingest/log-admin.ts'
 import { createManualClock } from '../../support/manual-clock.ts'
 
 const DAY_MS = 86_400_000
-const soon = <Result>(look: () => Result) => vi.waitFor(look, { interval: 1, timeout: 5_000 })
+const soon = <Result>(look: () => Result) => vi.waitFor(look, { interval: 1, timeout: 30_000 })
 
 /** Everything is there, but for what the test takes away. */
 function fixtureOf(

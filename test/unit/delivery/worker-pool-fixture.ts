@@ -11,7 +11,7 @@ import { createDeliveryFixture, mailKind, sent, type DeliveryFixture } from './d
 /** Far longer than any test: what happens here happens because somebody was woken, not because of a poll. */
 export const NO_POLL_MS = 600_000
 
-export const soon = <Result>(look: () => Result) => vi.waitFor(look, { interval: 1, timeout: 5_000 })
+export const soon = <Result>(look: () => Result) => vi.waitFor(look, { interval: 1, timeout: 30_000 })
 export const mails = (count: number, from = 1): Intent[] => Array.from({ length: count }, (_, n) => sampleIntent({ id: String(from + n) }))
 
 export const classes = ['live', 'broadcast', 'replay'] as const

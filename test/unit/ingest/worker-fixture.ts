@@ -70,7 +70,7 @@ export function createWorkerFixture(
 
 export const ours = (offset: number, n = offset): LogRecord => recordOfEvent(offset, sampleEvent('user.verified', n))
 export const others = (offset: number): LogRecord => recordOfEvent(offset, sampleEvent('user.signed_up', offset))
-export const soon = <Result>(look: () => Result) => vi.waitFor(look, { interval: 1, timeout: 5_000 })
+export const soon = <Result>(look: () => Result) => vi.waitFor(look, { interval: 1, timeout: 30_000 })
 
 const running: WorkerFixture[] = []
 

@@ -268,7 +268,7 @@ describe('the relay', () => {
     await relay.turn()
     await relay.stop()
     expect([outbox.holders.size, outbox.sessions.size, outbox.marked]).toEqual([0, 0, []])
-  }, 20_000)
+  })
 
   it('finishes the block in flight when it stops, and gives its shards up', async () => {
     const outbox = new Outbox()

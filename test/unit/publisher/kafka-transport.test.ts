@@ -5,6 +5,7 @@ import { refusalOf } from '../../../src/publisher/refusal.ts'
 import { systemClock } from '../../../src/std/clock.ts'
 
 const brokers = ['kafka.example.com:9092']
+const soon = { timeout: 30_000 }
 const message = (id: string, size = 10) => ({
   key: 'k',
   value: Buffer.alloc(size),
@@ -64,8 +65,9 @@ describe('a guaranteed publisher', () => {
     const error = await errorOf(transport.send('domain-events', [message('1')]))
     const took = performance.now() - startedAt
     expect(error.reason).toBe('unavailable')
-    expect(error.message).toBe(
-      `Kafka at kafka.example.com:9092 has not acknowledged user.signed_up within 0.1 s (${cause}): it may have been written; publish it again, which is safe`,
+    // The time that it says is the one that has passed: 0.1 s, and what a busy machine makes of it.
+    expect(error.message.replace(/\d+\.\d s/, 'N s')).toBe(
+      `Kafka at kafka.example.com:9092 has not acknowledged user.signed_up within N s (${cause}): it may have been written; publish it again, which is safe`,
     )
     expect(error.waitedMs).toBeGreaterThanOrEqual(99)
     expect(error.waitedMs).toBeLessThanOrEqual(took)
@@ -98,9 +100,9 @@ describe('a connect', () => {
     [
       'no broker can be reached',
       away,
-      /^no Kafka broker answers at kafka\.example\.com:9092, waited 0\.1 s \(connect ECONNREFUSED\): start Kafka/,
+      /^no Kafka broker answers at kafka\.example\.com:9092, waited \d+\.\d s \(connect ECONNREFUSED\): start Kafka/,
     ],
-    ['nothing is answered', never, /waited 0\.1 s \(no answer\)/],
+    ['nothing is answered', never, /waited \d+\.\d s \(no answer\)/],
   ])('rejects when its time is over: %s', async (_, connect, sentence) => {
     const { transport } = createTransport({ connect })
     const error = await errorOf(transport.connect('domain-events'))
@@ -112,7 +114,7 @@ describe('a connect', () => {
   it('tries again until a broker answers', async () => {
     let tries = 0
     const connect = () => (++tries < 3 ? away() : Promise.resolve())
-    const { transport } = createTransport({ connect, timeoutMs: 5_000 })
+    const { transport } = createTransport({ connect, timeoutMs: 60_000 })
     await transport.connect('domain-events')
     expect(tries).toBe(3)
   })
@@ -142,14 +144,14 @@ describe('a fire-and-forget publisher', () => {
       const before = transport.dropped
       await transport.send('domain-events', [message('late', size)])
       expect(transport.dropped).toBe(before)
-    })
+    }, soon)
     await transport.close()
   })
 
   it('drops what the brokers refuse, and what is left at the end of a close', async () => {
     const first = createTransport({ mode: 'fire-and-forget', send: refused })
     await first.transport.send('domain-events', [message('1')])
-    await vi.waitFor(() => expect(first.drops).toMatchObject([{ eventId: '1', reason: 'refused' }]))
+    await vi.waitFor(() => expect(first.drops).toMatchObject([{ eventId: '1', reason: 'refused' }]), soon)
     await first.transport.close()
 
     const second = createTransport({ mode: 'fire-and-forget', send: away })
@@ -164,7 +166,7 @@ describe('a fire-and-forget publisher', () => {
     const warning = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
     const { transport } = createTransport({ mode: 'fire-and-forget', send: refused, onDrop: failing })
     await transport.send('domain-events', [message('1'), message('2')])
-    await vi.waitFor(() => expect(transport.dropped).toBe(2))
+    await vi.waitFor(() => expect(transport.dropped).toBe(2), soon)
     expect(warning).toHaveBeenCalledTimes(2)
     warning.mockRestore()
     await transport.close()

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { systemClock } from '../../../src/std/clock.ts'
 import { TopicQueue, type Queued } from '../../../src/publisher/topic-queue.ts'
 import { refusalOf } from '../../../src/publisher/refusal.ts'
@@ -59,11 +59,13 @@ function createEvent(value: string, bytes = 100) {
 
 describe('the queue of a topic', () => {
   it('sends one request at a time, with all that has come meanwhile, in order', async () => {
-    const { queue, requests, mostAtOnce } = createKafka(() => systemClock.sleep(5))
+    const answer = Promise.withResolvers<void>()
+    const { queue, requests, mostAtOnce } = createKafka(() => answer.promise)
     const events = ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((value) => createEvent(value))
     for (const { event } of events.slice(0, 3)) queue.add([event])
-    await systemClock.sleep(3)
+    await vi.waitFor(() => expect(requests).toHaveLength(1), { timeout: 30_000 })
     for (const { event } of events.slice(3)) queue.add([event])
+    answer.resolve()
     await queue.idle()
     expect(requests).toEqual(['1: a b c', '1: d e f g'])
     expect(mostAtOnce()).toBe(1)

@@ -97,12 +97,11 @@ describe('the health server', () => {
     const gone = new Promise((resolve) => half.on('close', resolve))
     await once(half, 'connect')
     half.write('GET /livez HTTP/1.1\r\n')
-    const before = performance.now()
+    // Node itself would wait for a minute for the rest of the half request.
     const closing = server.close()
     expect(server.close()).toBe(closing)
     await closing
     await gone
-    expect(performance.now() - before).toBeLessThan(2000)
     agent.destroy()
   })
 })

@@ -98,7 +98,7 @@ describe('a fetch response', () => {
 
   it(
     'yields the records that kafkajs yields: codecs, gaps, markers, aborted transactions, a truncated last batch',
-    { timeout: 60_000 },
+    { timeout: 240_000 },
     async () => {
       const seen = { truncated: 0, aborted: 0, empty: 0, records: 0 }
       await fc.assert(
@@ -136,7 +136,7 @@ describe('a fetch response', () => {
     },
   )
 
-  it('whose bytes are damaged ends in an error, or in records that lie within the response', { timeout: 60_000 }, async () => {
+  it('whose bytes are damaged ends in an error, or in records that lie within the response', { timeout: 240_000 }, async () => {
     const damage = fc.array(fc.record({ at: fc.nat(), byte: fc.nat(255) }), { minLength: 1, maxLength: 4 })
     const ends = { read: 0, failed: 0 }
     await fc.assert(
