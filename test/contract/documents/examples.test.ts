@@ -18,7 +18,7 @@ test('the publishing program of the README publishes an event', async () => {
   const { stdout } = await promisify(execFile)(process.execPath, [...written.paths])
   const member = s.member()
   await member.start()
-  await vi.waitFor(() => expect(member.values()).toHaveLength(1), { timeout: 20_000, interval: 25 })
+  await vi.waitFor(() => expect(member.values()).toHaveLength(1), { timeout: 100_000, interval: 25 })
   expect(member.values()[0]).toContain(`"id":"${stdout.trim()}"`)
 })
 

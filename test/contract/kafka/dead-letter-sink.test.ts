@@ -12,7 +12,7 @@ import { packRecords } from '../../support/record-batch.ts'
 import { kafkaSettings, createSourceFixture } from './source-fixture.ts'
 import type { SourceFixture } from './source-fixture.ts'
 
-const soon = { timeout: 20_000, interval: 25 }
+const soon = { timeout: 100_000, interval: 25 }
 const MEBIBYTE = 1_048_576
 
 test('a dead letter keeps key, partition, value and headers; our headers follow', async () => {
@@ -96,7 +96,7 @@ test('large dead letters of several groups are sent one after the other', async 
   expect(requests).toMatchObject({ sent: groups.length, mostAtOnce: 1 })
 })
 
-test('a missing dead-letter topic is reported, and found once it exists', { timeout: 60_000 }, async () => {
+test('a missing dead-letter topic is reported, and found once it exists', async () => {
   await using s = await createSourceFixture()
   const sink = await connectedSink()
   await expect(sink.publish([letter(s, {})])).rejects.toThrow(OperatorError)

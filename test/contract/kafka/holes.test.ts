@@ -16,7 +16,7 @@ import type { Member, SourceFixture } from './source-fixture.ts'
 const require = createRequire(import.meta.url)
 const fetchRequest: (fetch: object) => object = require('kafkajs/src/protocol/requests/fetch/v11/request.js')
 
-const soon = { timeout: 20_000, interval: 25 }
+const soon = { timeout: 100_000, interval: 25 }
 
 let kafka: KafkaServer
 let settings: KafkaSettings
@@ -97,7 +97,7 @@ test('gaps left by compaction are skipped, and nothing is read twice', async () 
   // The newest segment is never compacted.
   await s.produce(0, ['end'])
   await vi.waitFor(async () => expect(await readBy(s.member({}, { groupId: `${s.group}-look` }))).toEqual(left), {
-    timeout: 30_000,
+    timeout: 100_000,
     interval: 100,
   })
   // One batch at a time, so that some fetches find only what lies before their offset.
@@ -121,7 +121,7 @@ describe('what a broker wrote is read as kafkajs reads it, from any offset:', ()
   test('gaps left by compaction', async () => {
     await using s = await createSourceFixture({ settings, topic: compacted })
     const high = await writeBatches(s)
-    await vi.waitFor(async () => expect(withValue(await walk(s.topic, high), 'first')).toEqual([]), { timeout: 30_000, interval: 100 })
+    await vi.waitFor(async () => expect(withValue(await walk(s.topic, high), 'first')).toEqual([]), { timeout: 100_000, interval: 100 })
     await readAlike(s.topic, high)
   })
 })

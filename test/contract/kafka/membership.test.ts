@@ -4,7 +4,7 @@ import { evict } from './raw-request.ts'
 import { kafkaSettings, createSourceFixture, startsAt } from './source-fixture.ts'
 import type { Member, SourceFixture } from './source-fixture.ts'
 
-const soon = { timeout: 20_000, interval: 25 }
+const soon = { timeout: 100_000, interval: 25 }
 
 test('a commit that the broker refuses is not resent in the next membership', async () => {
   await using s = await createSourceFixture()
@@ -162,7 +162,7 @@ test('a join that is never accepted crashes the client, which starts over', asyn
   const member = s.member({}, { settings: { ...kafkaSettings(), socketFactory } })
   await member.start()
   moved = 1
-  await vi.waitFor(() => expect(member.reported('crashed')).toHaveLength(1), { ...soon, timeout: 30_000 })
+  await vi.waitFor(() => expect(member.reported('crashed')).toHaveLength(1), soon)
   moved = 0
   await vi.waitFor(() => expect(member.assignments).toHaveLength(2), soon)
   await s.produce(0, ['a'])

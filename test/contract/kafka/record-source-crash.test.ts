@@ -6,7 +6,7 @@ import type { SourceReport } from '../../../src/ingest/record-source.ts'
 import { freshTopicName } from '../../support/fresh.ts'
 import { createSourceFixture } from './source-fixture.ts'
 
-const soon = { timeout: 20_000, interval: 25 }
+const soon = { timeout: 100_000, interval: 25 }
 // oxlint-disable-next-line typescript/unbound-method -- called with the broker as `this`
 const fetch = Broker.prototype.fetch
 

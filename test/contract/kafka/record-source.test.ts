@@ -2,7 +2,7 @@ import { expect, test, vi } from 'vitest'
 import type { Assignment } from '../../../src/ingest/record-source.ts'
 import { createSourceFixture, startsAt, valuesOf } from './source-fixture.ts'
 
-const soon = { timeout: 20_000, interval: 25 }
+const soon = { timeout: 100_000, interval: 25 }
 
 test('every partition starts at the offset that the handlers return, and one without an offset is not read', async () => {
   await using s = await createSourceFixture({ partitions: 3 })

@@ -10,7 +10,7 @@ import { startBrokerWithRights, type BrokerWithRights } from '../../support/brok
 import { connectPublisher } from '../../../src/publisher/connect-publisher.ts'
 import { createSourceFixture, type Member } from './source-fixture.ts'
 
-const soon = { timeout: 30_000, interval: 25 }
+const soon = { timeout: 100_000, interval: 25 }
 let broker: BrokerWithRights
 let everything: KafkaSettings
 let asWorker: KafkaSettings

@@ -50,19 +50,19 @@ it.each(relays)(
 )
 
 it('a mail waits longer than its deadline between its envelope and its body, and has the whole deadline from there', async () => {
-  const { server, relay } = await deadlineOf(1_000, { DOT: (socket) => void setTimeout(() => socket.write('250 Ok\r\n'), 500) })
+  const { server, relay } = await deadlineOf(3_000, { DOT: (socket) => void setTimeout(() => socket.write('250 Ok\r\n'), 500) })
   const session = await relay.acquire(never)
   session.begin(envelope, mail)
-  await pause(1_200)
+  await pause(3_200)
   expect(await session.send(envelope, mail, never)).toMatchObject({ is: 'accepted' })
   expect(server.messages).toHaveLength(1)
 })
 
 it('a relay that does not answer to the envelope has the whole deadline from the moment when the mail is sent', async () => {
-  const { relay } = await deadlineOf(1_000, { MAIL: (socket) => void setTimeout(() => socket.write('250 Ok\r\n'), 1_300) })
+  const { relay } = await deadlineOf(4_000, { MAIL: (socket) => void setTimeout(() => socket.write('250 Ok\r\n'), 4_300) })
   const session = await relay.acquire(never)
   session.begin(envelope, mail)
-  await pause(800)
+  await pause(3_500)
   expect(await session.send(envelope, mail, never)).toMatchObject({ is: 'accepted' })
 })
 

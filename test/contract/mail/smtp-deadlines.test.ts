@@ -4,6 +4,9 @@ import { cleanUp, envelope, mail, never, relayTo, scripted, scriptedServer, send
 
 afterEach(cleanUp)
 
+/** Far longer than the stages take before the one that hangs, which is to be the one in which it ends. */
+const SHORT_MS = 1_000
+
 /** Agrees to TLS and does not read what follows, which is random and may contain the end of a line. */
 function goAheadInSilence(socket: Socket): void {
   socket.removeAllListeners('data')
@@ -45,27 +48,28 @@ describe('deadlines', () => {
     ['DATA', 'not-sent', 'timeout-data'],
     ['DOT', 'ambiguous', 'timeout-final-reply'],
   ] as const)('a relay that drips or is silent at %s is abandoned at the deadline: %s, %s', async (verb, is, reason) => {
-    for (const extensions of [[], ['PIPELINING']]) {
-      for (const act of [drip, () => undefined]) {
+    const ways = [[], ['PIPELINING']].flatMap((extensions) => [drip, () => undefined].map((act) => ({ extensions, act })))
+    await Promise.all(
+      ways.map(async ({ extensions, act }) => {
         // Nor does it answer to what a client that pipelines has sent meanwhile.
         const later = { MAIL: ['RCPT', 'DATA'], RCPT: ['DATA'], DATA: [], DOT: [] }[verb].map((next) => [next, () => undefined])
         const server = await scriptedServer({ extensions, replies: { [verb]: act, ...Object.fromEntries(later) } })
-        const relay = relayTo(`smtp://127.0.0.1:${server.port}`, { sendDeadlineMs: 200 })
+        const relay = relayTo(`smtp://127.0.0.1:${server.port}`, { sendDeadlineMs: SHORT_MS })
         expect(await sendOne(relay)).toEqual({ is, reason })
         await until(() => server.open() === 0)
-      }
-    }
+      }),
+    )
   })
 
   it('a relay that stops reading in the middle of a body is abandoned at the deadline, and the mail counts as not sent', async () => {
     const server = await scriptedServer({ body: (socket) => socket.pause() })
-    const relay = relayTo(`smtp://127.0.0.1:${server.port}`, { sendDeadlineMs: 300 })
+    const relay = relayTo(`smtp://127.0.0.1:${server.port}`, { sendDeadlineMs: 3 * SHORT_MS })
     expect(await sendOne(relay, Buffer.alloc(30_000_000, `${'x'.repeat(76)}\r\n`))).toEqual({ is: 'not-sent', reason: 'timeout-body' })
   })
 
   it('a relay that is silent from the first mail on is reported as silent, not as refusing', async () => {
     const server = await scriptedServer({ replies: { MAIL: () => undefined } })
-    const relay = relayTo(`smtp://127.0.0.1:${server.port}`, { sendDeadlineMs: 100 })
+    const relay = relayTo(`smtp://127.0.0.1:${server.port}`, { sendDeadlineMs: SHORT_MS })
     await sendOne(relay)
     const error = await unavailable(relay.acquire(never))
     expect(error).toMatchObject({ reason: 'timeout-mail', message: expect.stringMatching(/does not answer MAIL FROM in time/) })
@@ -73,7 +77,7 @@ describe('deadlines', () => {
 
   it('a recipient without a reply does not prevent a new connection for other mails', async () => {
     const server = await scriptedServer({ replies: { RCPT: () => undefined } })
-    const relay = relayTo(`smtp://127.0.0.1:${server.port}`, { sendDeadlineMs: 100 })
+    const relay = relayTo(`smtp://127.0.0.1:${server.port}`, { sendDeadlineMs: SHORT_MS })
     for (let mails = 0; mails < 3; mails++) expect(await sendOne(relay)).toMatchObject({ reason: 'timeout-rcpt' })
     expect(relay.stats().failures).toBe(0)
   })
@@ -113,7 +117,7 @@ describe('deadlines', () => {
     ['auth', { extensions: ['AUTH LOGIN'], replies: { AUTH: '334 VXNlcm5hbWU6', 'C2LUAW==': drip } }, 'smtp://sink:password@'],
   ] as const)('a relay that delays the connection at %s is reported after the connect deadline', async (stage, script, scheme) => {
     const server = await scriptedServer(script)
-    const relay = relayTo(`${scheme}127.0.0.1:${server.port}`, { connectDeadlineMs: 200 })
+    const relay = relayTo(`${scheme}127.0.0.1:${server.port}`, { connectDeadlineMs: SHORT_MS })
     const error = await unavailable(relay.acquire(never))
     expect(error).toMatchObject({
       reason: `timeout-${stage}`,

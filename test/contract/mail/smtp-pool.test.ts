@@ -107,7 +107,7 @@ describe('the pool', () => {
       },
       replies: { MAIL: (socket) => ((mails += 1) === 2 ? socket.destroy() : socket.write('250 Ok\r\n')) },
     })
-    const relay = relayTo(`smtp://127.0.0.1:${server.port}`, { now: () => now })
+    const relay = relayTo(`smtp://127.0.0.1:${server.port}`, { now: () => now, sendDeadlineMs: 5_000 })
     expect(await sendOne(relay)).toMatchObject({ is: 'accepted' })
     const session = await relay.acquire(never)
     expect(await session.send(envelope, mail, never)).toEqual({ is: 'not-sent', reason: 'connection-lost' })

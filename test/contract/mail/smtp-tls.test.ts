@@ -30,7 +30,7 @@ async function sink(options: SmtpSinkOptions = {}): Promise<SmtpSink> {
 }
 
 async function sendTo(url: string, beside: RelayTls = {}): Promise<unknown> {
-  const relay = new SmtpRelay({ server: parseSmtpUrl(url, beside), maxConnections: 1, sendDeadlineMs: 5_000 })
+  const relay = new SmtpRelay({ server: parseSmtpUrl(url, beside), maxConnections: 1, sendDeadlineMs: 30_000 })
   cleanups.push(() => relay.close())
   const session = await relay.acquire(never)
   const result = await session.send({ from: 'news@example.com', to: 'ann@example.org' }, Buffer.from('Subject: x\r\n\r\ny\r\n'), never)

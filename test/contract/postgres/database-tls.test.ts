@@ -66,7 +66,7 @@ async function over(url: string, tls?: DatabaseTls): Promise<string> {
 /** Another certificate of the server; the reload takes effect a moment after the request. */
 async function presenting(certificate: Certificate, tls: DatabaseTls, expected: string): Promise<void> {
   await server.present({ server: certificate, clientCa: own.ca })
-  await vi.waitFor(async () => expect(await over(as('worker'), tls)).toBe(expected), { timeout: 10_000, interval: 50 })
+  await vi.waitFor(async () => expect(await over(as('worker'), tls)).toBe(expected), { timeout: 60_000, interval: 50 })
 }
 
 describe('a connection over TLS', () => {

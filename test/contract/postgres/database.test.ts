@@ -148,7 +148,7 @@ test('a connection that is cut inside a transaction is not used again', async ()
 })
 
 test('a connection whose server process no longer replies is closed shortly after the statement timeout', async () => {
-  const database = pool({ max: 1, statementTimeoutMs: 50 })
+  const database = pool({ max: 1, statementTimeoutMs: 1_000 })
   const [frozen] = await database.sql.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
   const pid = frozen?.pid ?? Number.NaN
   process.kill(pid, 'SIGSTOP')
@@ -205,7 +205,7 @@ test('a session whose connection is lost fails with every later statement, and n
 })
 
 test('a caller waits for a free connection no longer than the connect timeout', async () => {
-  const database = pool({ max: 1, connectTimeoutMs: 100 })
+  const database = pool({ max: 1, connectTimeoutMs: 2_000 })
   await database.transaction(async () => {
     await expect(database.sql.query('SELECT 1')).rejects.toMatchObject({ name: 'SqlError', state: undefined })
   })

@@ -108,12 +108,7 @@ it('a start waits for no outcome whose row in email_logs is locked, and takes th
   if (a === undefined || b === undefined || c === undefined) throw new Error('three were due')
   await start(a)
   const done: string[] = []
-  const tookMs: number[] = []
-  const from = performance.now()
-  const note = (what: string) => (result: unknown) => {
-    done.push(`${what}: ${String(result)}`)
-    tookMs.push(performance.now() - from)
-  }
+  const note = (what: string) => (result: unknown) => done.push(`${what}: ${String(result)}`)
   await database.transaction(async (tx) => {
     await tx.query('SELECT FROM email_logs FOR UPDATE')
     await Promise.all([
@@ -124,10 +119,8 @@ it('a start waits for no outcome whose row in email_logs is locked, and takes th
       start(c).then(note('c')),
     ])
   })
-  expect(done).toEqual(['b: started', 'c: started', expect.stringContaining('lock timeout')])
   // The outcome waits for the lock timeout of the session, and no start for that.
-  const [, toStart, toGiveUp] = tookMs
-  expect(toStart).toBeLessThan((toGiveUp ?? 0) / 4)
+  expect(done).toEqual(['b: started', 'c: started', expect.stringContaining('lock timeout')])
 })
 
 it('a start waits for no outcome that a kind records while its row in email_logs is locked', async () => {

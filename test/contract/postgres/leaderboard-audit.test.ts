@@ -165,7 +165,7 @@ describe('an audit', () => {
         ({ expected, found, ...where }) => expect({ ...where, ...found }).toEqual({ ...where, ...expected }),
       )
     }
-  }, 120_000)
+  })
 })
 
 /** How many rows the first look says that a full ranking would write. */

@@ -16,31 +16,23 @@ beforeAll(async () => {
 afterAll(() => database.close())
 
 describe('a recalculation', () => {
-  it(
-    `by windows agrees with an independent reference model over ${histories} random histories, and writes only differences`,
-    { timeout: 120_000 },
-    async () => {
-      const ways = new Map<FullBecause | null, number>()
-      await againstTheOracle({
-        recalculate: (campaignId) => recalculate(campaignId, (because) => ways.set(because, (ways.get(because) ?? 0) + 1)),
-        rounds: 6,
-        joins: 20,
-        hardDeletes: false,
-      })
-      console.log(`recalculations by the reason for a whole one, null is none: ${JSON.stringify([...ways])}`)
-      // Stored positions were never a surprise, and most runs were windows.
-      expect([...ways.keys()]).not.toContain('unsure')
-      expect(ways.get(null) ?? 0).toBeGreaterThan(histories * 3)
-    },
-  )
+  it(`by windows agrees with an independent reference model over ${histories} random histories, and writes only differences`, async () => {
+    const ways = new Map<FullBecause | null, number>()
+    await againstTheOracle({
+      recalculate: (campaignId) => recalculate(campaignId, (because) => ways.set(because, (ways.get(because) ?? 0) + 1)),
+      rounds: 6,
+      joins: 20,
+      hardDeletes: false,
+    })
+    console.log(`recalculations by the reason for a whole one, null is none: ${JSON.stringify([...ways])}`)
+    // Stored positions were never a surprise, and most runs were windows.
+    expect([...ways.keys()]).not.toContain('unsure')
+    expect(ways.get(null) ?? 0).toBeGreaterThan(histories * 3)
+  })
 
-  it(
-    `of the whole campaign agrees with it too, with hard-deleted rows as well, over ${histories} random histories`,
-    { timeout: 120_000 },
-    async () => {
-      expect(await againstTheOracle({ recalculate: rankEverybody, rounds: 4, joins: 8, hardDeletes: true })).toBe(histories)
-    },
-  )
+  it(`of the whole campaign agrees with it too, with hard-deleted rows as well, over ${histories} random histories`, async () => {
+    expect(await againstTheOracle({ recalculate: rankEverybody, rounds: 4, joins: 8, hardDeletes: true })).toBe(histories)
+  })
 
   it.each(pointSettings)('counts points of %j as %i', async (referralConfig, points) => {
     const campaignId = await insertCampaign(database.sql, referralConfig)

@@ -120,6 +120,9 @@ describe('a reply', () => {
   })
 })
 
+/** Longer than a test may take: what is waited for until then makes it red. */
+const LATE_MS = 3_600_000
+
 describe('a body', () => {
   it('without end is cut off, and the status is returned', async () => {
     let sent = 0
@@ -131,9 +134,7 @@ describe('a body', () => {
       response.on('drain', pour)
       pour()
     })
-    const began = performance.now()
-    expect(await post(clientOf(), url)).toMatchObject({ is: 'reply', status: 200 })
-    expect(performance.now() - began).toBeLessThan(5_000)
+    expect(await post(clientOf(), url, { deadlineMs: LATE_MS })).toMatchObject({ is: 'reply', status: 200 })
     expect(sent).toBeLessThan(64 * 1024 * 1024)
   })
 
@@ -143,18 +144,14 @@ describe('a body', () => {
       const drip = setInterval(() => response.write('.'), 50)
       response.on('close', () => clearInterval(drip))
     })
-    const began = performance.now()
-    expect(await post(clientOf(), url)).toMatchObject({ is: 'reply', status: 200 })
-    expect(performance.now() - began).toBeLessThan(5_000)
+    expect(await post(clientOf(), url, { deadlineMs: LATE_MS })).toMatchObject({ is: 'reply', status: 200 })
   })
 })
 
 describe('the deadline', () => {
   it('ends a request without a reply', async () => {
     const url = await endpoint(() => {})
-    const began = performance.now()
     expect(await post(clientOf(), url, { deadlineMs: 300 })).toMatchObject({ is: 'failed', failure: 'timeout' })
-    expect(performance.now() - began).toBeLessThan(3_000)
   })
 
   it('ends a reply whose headers drip endlessly', async () => {
@@ -206,8 +203,8 @@ describe('a connection', () => {
     const healthy = await endpoint((_request, response) => response.end())
     const client = clientOf()
     const stop = new AbortController()
-    const stuck = Array.from({ length: 30 }, () => post(client, hanging, { signal: stop.signal }))
-    expect(await post(client, healthy, { deadlineMs: 2_000 })).toMatchObject({ status: 200 })
+    const stuck = Array.from({ length: 30 }, () => post(client, hanging, { signal: stop.signal, deadlineMs: LATE_MS }))
+    expect(await post(client, healthy, { deadlineMs: LATE_MS })).toMatchObject({ status: 200 })
     stop.abort()
     expect(new Set((await Promise.all(stuck)).map((reply) => (reply.is === 'failed' ? reply.failure : reply.status)))).toEqual(
       new Set(['stopped']),
