@@ -49,7 +49,7 @@ it('a candidate is tried on the real topic and its dead letters: what would brea
     runProcess('node', ['cmd/catalogue/main.ts', 'rehearse', '--today', 'current', ...args], {
       cwd: process.cwd(),
       env: fixture.variables,
-      signal: AbortSignal.timeout(60_000),
+      signal: AbortSignal.timeout(240_000),
     })
 
   const { code, output } = await rehearse('--candidate', candidate, '--since', '1h', '--json')
@@ -106,7 +106,7 @@ it.each([
   const { code, output } = await runProcess('node', ['cmd/catalogue/main.ts', 'rehearse', ...args], {
     cwd: process.cwd(),
     env: {},
-    signal: AbortSignal.timeout(60_000),
+    signal: AbortSignal.timeout(240_000),
   })
   expect(output).toContain(sentence)
   expect(code).not.toBe(0)

@@ -11,7 +11,7 @@ import { Platform } from '../support/platform.ts'
 import { createFixture } from '../support/fixture.ts'
 import { changed, stepBelow, type Step } from '../support/walk.ts'
 
-const DEADLINE_MS = 120_000
+const DEADLINE_MS = 300_000
 
 const folder = 'src/delivery/visit/visit-channel.ts'
 const list = 'src/daemon/compose/channels.ts'

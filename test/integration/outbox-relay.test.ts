@@ -122,14 +122,10 @@ test('a row that Kafka or the catalogue refuses is kept with its reason, and the
 test('two relays share the shards; when the connection of one is cut, the other publishes everything', async () => {
   await using one = await startRelay(database, brokers)
   await using two = await startRelay(database, brokers)
-  await eventually(
-    'each has half',
-    () => {
-      const shares = [one.relay.status().shards, two.relay.status().shards]
-      return shares.every((shards) => shards.length === 4) || JSON.stringify(shares)
-    },
-    20_000,
-  )
+  await eventually('each has half', () => {
+    const shares = [one.relay.status().shards, two.relay.status().shards]
+    return shares.every((shards) => shards.length === 4) || JSON.stringify(shares)
+  })
   const events = await database.transaction((tx) => publisher.inTransaction(tx).publishMany(Array.from({ length: 200 }, () => signUp())))
   await published()
   const by = (facts: typeof one.facts) => facts.filter((fact) => fact.is === 'outbox-published').length
@@ -146,7 +142,7 @@ test('two relays share the shards; when the connection of one is cut, the other 
   expect(ids).toEqual(new Set([...events, ...more].map(({ eventId }) => eventId)))
 })
 
-test('thousands of events for a topic that does not exist hold up those of other topics for seconds only', async () => {
+test('thousands of events for a topic that does not exist do not hold up those of other topics', async () => {
   const campaign = randomUUID()
   const gone = publisherTo(freshTopicName('gone'))
   for (let round = 0; round < 10; round++) {
@@ -155,9 +151,7 @@ test('thousands of events for a topic that does not exist hold up those of other
       await publisher.inTransaction(tx).publishUserSignedUp(signUp(campaign))
     })
   }
-  const startedAt = performance.now()
   await using _ = await startRelay(database, brokers)
   await published(5_000)
   expect(await recordsOf(brokers, topic)).toHaveLength(10)
-  expect(performance.now() - startedAt).toBeLessThan(60_000)
 })

@@ -81,7 +81,7 @@ async function npm(cwd: string, args: readonly string[]): Promise<string> {
   const { code, output } = await runProcess('npm', args, {
     cwd,
     env: { npm_config_loglevel: 'error' },
-    signal: AbortSignal.timeout(100_000),
+    signal: AbortSignal.timeout(300_000),
   })
   if (code !== 0) throw new Error(`npm ${args.join(' ')}: ${output}`)
   return output
@@ -191,7 +191,7 @@ describe.each([
     const [closedPort = 0] = await freePorts(1)
     const topic = await freshTopic(brokers)
     const args = [join(project.path, program), brokers, topic, `127.0.0.1:${closedPort}`]
-    const { stdout, stderr } = await run(node.path, args, { timeout: 60_000 })
+    const { stdout, stderr } = await run(node.path, args, { timeout: 240_000 })
     const result = JSON.parse(stdout)
     expect(stderr).toBe('')
     expect(result).toMatchObject({

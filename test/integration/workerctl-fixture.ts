@@ -87,7 +87,7 @@ export async function createWorkerctlFixture({ partitions = 1 } = {}): Promise<W
       // The broker says so a moment before the topic is gone.
       await vi.waitFor(
         () => client.createTopics({ topics: [{ topic, numPartitions: partitions }] }).then((made) => expect(made).toBe(true)),
-        10_000,
+        60_000,
       )
     },
     progress: async (next, { exemptBelow = 0, commit = true } = {}) => {

@@ -51,7 +51,7 @@ async function watch({ sql }: { sql: Sql }, over: AbortSignal): Promise<number> 
 
 test('killed repeatedly, the backfill continues where it stopped, writes no row twice, and ends like a full ranking', async () => {
   await using database = await closing()
-  const { campaignId } = await crowd(database, 6_000)
+  const { campaignId } = await crowd(database, 20_000)
   const versions = () =>
     database.sql.query<{ id: string; xmin: string }>('SELECT id, xmin::text FROM waitlist_users WHERE ranked_score IS NOT NULL ORDER BY id')
   let before: { id: string; xmin: string }[] = []
@@ -64,7 +64,7 @@ test('killed repeatedly, the backfill continues where it stopped, writes no row 
     await backfill.kill()
     expect(await misplaced(database.sql)).toBe(0)
     const now = await versions()
-    expect(now.length).toBeLessThan(5_000)
+    expect(now.length).toBeLessThan(18_000)
     const still = new Map(now.map(({ id, xmin }) => [id, xmin]))
     expect(before.filter(({ id, xmin }) => still.get(id) !== xmin)).toEqual([])
     before = now
@@ -244,7 +244,7 @@ test('the memory for 100,000 participants is bounded by a batch', async () => {
   await crowd(database, 100_000)
   const backfill = startBackfill(database.url, '--json')
   const seen: string[] = []
-  for (const share of [0.02, 0.5, 0.9]) {
+  for (const share of [0.02, 0.3, 0.6]) {
     await eventually(`${share} of them are ranked`, async () => {
       const count = await ranked(database)
       return count >= share * 96_000 || `${count}`

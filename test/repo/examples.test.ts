@@ -15,7 +15,7 @@ it('gives every TypeScript block of README and docs a name of its own', () => {
   expect(names.length).toBeGreaterThan(2)
 })
 
-it('compiles all of them as strictly as the program', { timeout: 60_000 }, async () => {
+it('compiles all of them as strictly as the program', async () => {
   await using written = await writeExamples(examples)
   const config = {
     extends: join(process.cwd(), 'tsconfig.json'),

@@ -19,7 +19,7 @@ beforeAll(async () => {
   loaded = JSON.parse(stdout)
 })
 
-describe('what the daemon loads when it starts', { timeout: 60_000 }, () => {
+describe('what the daemon loads when it starts', () => {
   it('is found at all', () => {
     expect(loaded.filter((path) => path.endsWith('/src/daemon/app.ts'))).toHaveLength(1)
     expect(loaded.filter((path) => path.includes('/node_modules/kafkajs/')).length).toBeGreaterThan(100)
@@ -49,7 +49,7 @@ async function version(folder: string): Promise<readonly string[]> {
   return stdout.trim().split('\n')
 }
 
-describe('what Node compiles at a start', { timeout: 60_000 }, () => {
+describe('what Node compiles at a start', () => {
   it('is kept for the next one, which loads nothing to strip types', async () => {
     const folder = tempFolder('compiled')
     try {

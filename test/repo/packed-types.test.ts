@@ -15,7 +15,7 @@ true satisfies Same<Flat<Own>, Flat<EventData>>
 true satisfies Same<OwnType, EventType>
 `
 
-it('gives those who install the package the types that the catalogue has', { timeout: 60_000 }, async () => {
+it('gives those who install the package the types that the catalogue has', async () => {
   const folder = tempFolder('packed-types')
   try {
     const own = join(process.cwd(), 'src/events/event.ts')

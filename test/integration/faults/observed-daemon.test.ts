@@ -62,7 +62,7 @@ test('a daemon frozen at a fact does nothing until it is resumed, and then stops
 
 test('a stall blocks the whole process for its time, and then work continues', async () => {
   await using fixture = await createFixture({ partitions: 1 })
-  const daemon = await signUp(fixture, { stallAt: { fact: 'accepted', group: 'email-workers', ms: 1_500 } })
+  const daemon = await signUp(fixture, { stallAt: { fact: 'accepted', group: 'email-workers', ms: 5_000 } })
   await eventually('it says that it stalls', () => daemon.other.length === 1 || 'not yet')
   await expect(fetch(`${daemon.url()}/livez`, { signal: AbortSignal.timeout(300) })).rejects.toThrow(/timeout/)
   await fixture.drained()

@@ -215,7 +215,7 @@ async function dial(proxy: TcpProxy) {
   onTestFinished(() => void socket.destroy())
   await Promise.race([new Promise((resolve) => socket.once('connect', resolve)), ended])
   const received = () => Buffer.concat(pieces).toString()
-  const has = (text: string) => eventually(`the client has ${text}`, () => received() === text || received(), 10_000)
+  const has = (text: string) => eventually(`the client has ${text}`, () => received() === text || received())
   return {
     socket,
     ended,

@@ -41,7 +41,7 @@ test.for([
       expect(started.processes.map(isRunning)).toEqual([false, false])
       expect(await readdir(temporary)).toEqual([])
     },
-    { timeout: 10_000, interval: 50 },
+    { timeout: 60_000, interval: 50 },
   )
 })
 
@@ -55,12 +55,12 @@ test('a process that reuses the pid of a guarded process is not killed', async (
 
   await guardAndDie({ pid: identity?.pid, started: 'at another time' }, folder)
   // Folders go after processes, so this is the moment when it would be dead.
-  await vi.waitFor(() => expect(existsSync(folder)).toBe(false), { timeout: 10_000 })
+  await vi.waitFor(() => expect(existsSync(folder)).toBe(false), { timeout: 60_000 })
   expect(identity && isRunning(identity)).toBe(true)
 
   await mkdir(folder)
   await guardAndDie(identity, folder)
-  await vi.waitFor(() => expect(existsSync(folder)).toBe(false), { timeout: 10_000 })
+  await vi.waitFor(() => expect(existsSync(folder)).toBe(false), { timeout: 60_000 })
   expect(identity && isRunning(identity)).toBe(false)
 })
 

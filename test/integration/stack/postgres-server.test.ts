@@ -47,7 +47,7 @@ test('a database can be copied from a template and dropped under a connected cli
   client.on('error', lost)
   await client.connect()
   await postgres.dropDatabase('copy')
-  await vi.waitFor(() => expect(lost).toHaveBeenCalled())
+  await vi.waitFor(() => expect(lost).toHaveBeenCalled(), { timeout: 60_000 })
   await expect(select('SELECT n FROM t', copy)).rejects.toThrow(/does not exist/)
   expect(await select('SELECT n FROM t', template)).toEqual({ n: 7 })
 })

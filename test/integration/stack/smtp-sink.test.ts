@@ -42,6 +42,8 @@ test.for(['connect', 'mail', 'rcpt', 'body', 'data'] as const)('the connection i
   expect(sink.mails.map(({ reply }) => reply)).toEqual(stage === 'data' ? [undefined] : [])
 })
 
+const soon = { timeout: 60_000 }
+
 test.for(['connect', 'mail', 'rcpt', 'data'] as const)(
   'a reply at the stage %s drips endlessly, byte by byte, and never completes',
   async (stage) => {
@@ -57,11 +59,11 @@ test.for(['connect', 'mail', 'rcpt', 'data'] as const)(
     const lines = ['EHLO a.example.com', 'MAIL FROM:<a@example.com>', 'RCPT TO:<b@example.org>', 'DATA', 'x\r\n.']
     const stages = ['connect', 'ehlo', 'mail', 'rcpt', 'DATA', 'data']
     for (const line of lines.slice(0, stages.indexOf(stage))) {
-      await vi.waitFor(() => expect(received).toMatch(/^\d{3} .*\r\n$/m))
+      await vi.waitFor(() => expect(received).toMatch(/^\d{3} .*\r\n$/m), soon)
       received = ''
       client.write(`${line}\r\n`)
     }
-    await vi.waitFor(() => expect(received).toContain('250-one moment\r\n250-one moment\r\n'))
+    await vi.waitFor(() => expect(received).toContain('250-one moment\r\n250-one moment\r\n'), soon)
     expect(pieces).toBeGreaterThan(20)
     expect(client.destroyed).toBe(false)
   },
