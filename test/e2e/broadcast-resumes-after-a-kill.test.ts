@@ -7,7 +7,7 @@ import { createFixture } from '../support/fixture.ts'
 test('a broadcast whose daemon is killed between two pages continues at its cursor: every eligible recipient gets one mail', async () => {
   await using fixture = await createFixture()
   const broadcast = await createBroadcastScenario(new Platform(fixture.sql), fixture, 3_000)
-  const settings = { BROADCAST_PAGE_SIZE: '200', BROADCAST_MAX_PENDING: '400', MAIL_DEADLINE_MS: '1000' }
+  const settings = { BROADCAST_PAGE_SIZE: '200', BROADCAST_MAX_PENDING: '400' }
   const first = fixture.daemon(settings)
   await first.ready()
   await broadcast.publish()

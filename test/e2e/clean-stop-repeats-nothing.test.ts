@@ -7,11 +7,14 @@ import { doubledMails, createMixedEvents, wrongPositions } from '../support/mixe
 test('SIGTERM under load drains, commits and exits with 0; the next start continues there and repeats nothing', async () => {
   await using fixture = await createFixture()
   const mixed = await createMixedEvents(new Platform(fixture.sql), fixture, 1_000)
-  const first = fixture.daemon()
+  const first = fixture.daemon({ MAIL_DEADLINE_MS: '600000' })
   await first.ready()
   const half = mixed.events.length / 2
   await fixture.publisher.publishMany(mixed.events.slice(0, half))
   await eventually('the daemon is in mid-stream', () => fixture.smtp.counters.mails > 100 || String(fixture.smtp.counters.mails))
+  // From here on the relay answers no final dot until the stop has begun: the mails that it interrupts have not been sent.
+  const dot = Promise.withResolvers<undefined>()
+  fixture.smtp.respondWith((stage) => (stage === 'data' ? dot.promise : undefined))
   await fixture.publisher.publishMany(mixed.events.slice(half))
   // Stopped just after an accept: the stop has to commit what the timer has not.
   await eventually('all is accepted', async () => {
@@ -21,6 +24,8 @@ test('SIGTERM under load drains, commits and exits with 0; the next start contin
     return row?.sum === String(mixed.events.length) || String(row?.sum)
   })
   first.kill('SIGTERM')
+  await eventually('it drains', () => first.lines.some(({ msg }) => msg === 'stopping') || 'not yet')
+  dot.resolve(undefined)
   expect(await first.exited).toBe(0)
   expect(fixture.smtp.counters.mails).toBeLessThan(mixed.mails)
 

@@ -31,7 +31,7 @@ test('PostgreSQL stopped and started under load: the daemon waits, is unready an
   await daemon.ready()
   await fixture.drained()
 
-  const [ambiguous] = await fixture.sql.query<{ count: number }>('SELECT count(*)::int AS count FROM worker.intents WHERE ambiguous = 1')
+  const [ambiguous] = await fixture.sql.query<{ count: number }>('SELECT count(*)::int AS count FROM worker.intents WHERE ambiguous > 0')
   expect(new Set(fixture.smtp.mails.map(({ messageId }) => messageId)).size).toBe(mixed.mails)
   expect(doubledMails(fixture).length).toBeLessThanOrEqual(ambiguous?.count ?? 0)
   expect(await wrongPositions(fixture, 3)).toEqual([])

@@ -25,7 +25,7 @@ async function seen(look: () => string | Promise<string>, pattern: RegExp): Prom
       if (found === null) throw new Error(`nothing like ${String(pattern)} so far`)
       return found[1] ?? ''
     },
-    { timeout: 90_000, interval: 100 },
+    { timeout: 240_000, interval: 100 },
   )
 }
 

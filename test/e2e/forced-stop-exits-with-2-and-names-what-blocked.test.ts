@@ -5,12 +5,12 @@ import { Platform } from '../support/platform.ts'
 import { expectClean } from '../support/refusal.ts'
 import { createFixture, type Fixture } from '../support/fixture.ts'
 
-/** A daemon in the middle of a mail whose final dot the relay never answers; nothing else runs in it, since it has one group. */
+/** A daemon in the middle of a mail whose final dot the relay never answers, and for which it waits for longer than a test may take; nothing else runs in it, since it has one group. */
 async function inTheMiddleOfAMail(fixture: Fixture, variables: Readonly<Record<string, string>>): Promise<Daemon> {
   const platform = new Platform(fixture.sql)
   const campaign = await platform.campaign()
   fixture.smtp.respondWith((stage) => (stage === 'data' ? new Promise(() => undefined) : undefined))
-  const daemon = fixture.daemon({ MAIL_DEADLINE_MS: '120000', ...variables })
+  const daemon = fixture.daemon({ MAIL_DEADLINE_MS: '3600000', ...variables })
   await daemon.ready()
   await fixture.publisher.publishUserSignedUp({ ...campaign, ...(await platform.person(campaign)) })
   await eventually('the relay has the mail', () => fixture.smtp.counters.mails === 1 || 'no mail')
@@ -49,10 +49,8 @@ test('a second SIGTERM forces', async () => {
 test('the end of SHUTDOWN_GRACE_MS forces', async () => {
   await using fixture = await createFixture({ partitions: 1, groups: ['email-workers'] })
   const daemon = await inTheMiddleOfAMail(fixture, { SHUTDOWN_GRACE_MS: '4000' })
-  const startedAt = Date.now()
   daemon.kill('SIGTERM')
   expect(await lastWordOf(fixture, daemon)).toMatch(
     /^Forced shutdown, because SHUTDOWN_GRACE_MS \(4000\) has passed; still running: group .*\.$/,
   )
-  expect(Date.now() - startedAt).toBeLessThan(8_000)
 })

@@ -29,11 +29,9 @@ test('each person gets one variant of a template, the same after a failed attemp
   const daemon = fixture.daemon()
   await daemon.ready()
   await fixture.publisher.publishMany(people.map((person) => ({ type: 'user.signed_up', ...campaign, ...person })))
-  await expect.poll(() => refused.size, { timeout: 60_000 }).toBe(people.length)
+  await expect.poll(() => refused.size).toBe(people.length)
   await expect
-    .poll(() => fixture.sql.query(`SELECT id FROM worker.intents WHERE channel = 'email' AND state = 'pending' AND attempt = 1`), {
-      timeout: 60_000,
-    })
+    .poll(() => fixture.sql.query(`SELECT id FROM worker.intents WHERE channel = 'email' AND state = 'pending' AND attempt = 1`))
     .toHaveLength(people.length)
   await fixture.sql.query(`UPDATE worker.intents SET due_at = now() WHERE channel = 'email'`)
   await fixture.drained()

@@ -25,7 +25,7 @@ test('on a quiet topic, a database in recovery or in read-only mode makes the pr
     await fixture.sql.query('SELECT pg_reload_conf()')
     await notReadyFor(daemon, /^database: database-refuses: The database accepts no writes: default_transaction_read_only is on/)
     const late = fixture.daemon({ KAFKA_GROUPS: 'reward-workers' })
-    await expect.poll(() => late.lines.some(({ msg }) => msg.startsWith('The database accepts no writes')), { timeout: 30_000 }).toBe(true)
+    await expect.poll(() => late.lines.some(({ msg }) => msg.startsWith('The database accepts no writes'))).toBe(true)
     await fixture.sql.query('ALTER SYSTEM RESET default_transaction_read_only')
     await fixture.sql.query('SELECT pg_reload_conf()')
     await Promise.all([daemon.ready(), late.ready()])

@@ -34,7 +34,7 @@ function start(signals: readonly string[], prefix: readonly string[]): Promise<{
   const { command, args } = daemonCommand()
   const [program = '', ...rest] = [...prefix, command, '--import', sending(signals), ...args]
   return new Promise((resolve) => {
-    execFile(program, rest, { env: cleanEnvironment(settings), timeout: 60_000, killSignal: 'SIGKILL' }, (error, out) =>
+    execFile(program, rest, { env: cleanEnvironment(settings), timeout: 240_000, killSignal: 'SIGKILL' }, (error, out) =>
       resolve({ code: error === null ? 0 : (error.signal ?? error.code), out }),
     )
   })

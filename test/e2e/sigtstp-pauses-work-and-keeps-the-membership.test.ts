@@ -29,7 +29,7 @@ test('SIGTSTP: no event is accepted and no intent claimed, the mail in flight en
   const campaign = await platform.campaign()
   const dot = Promise.withResolvers<undefined>()
   fixture.smtp.respondWith((stage) => (stage === 'data' && fixture.smtp.counters.mails === 1 ? dot.promise : undefined))
-  const daemon = fixture.daemon({ MAIL_DEADLINE_MS: '60000' })
+  const daemon = fixture.daemon({ MAIL_DEADLINE_MS: '600000' })
   await daemon.ready()
   await fixture.publisher.publishUserSignedUp({ ...campaign, ...(await platform.person(campaign)) })
   await eventually('the relay has the mail', () => fixture.smtp.counters.mails === 1 || 'no mail')

@@ -10,7 +10,9 @@ test('webhooks of the same group are delivered while the relay accepts connectio
   const mails = await rewardTenant(fixture, platform, 50, 'mail')
   const hooks = await rewardTenant(fixture, platform, 50, fixture.webhooks.endpoint('/live'))
   fixture.smtp.respondWith((stage) => (stage === 'connect' ? new Promise(() => undefined) : undefined))
-  const daemon = fixture.daemon({ KAFKA_GROUPS: 'reward-workers' })
+  // Longer than a test may take.
+  const patience = { MAIL_DEADLINE_MS: '3600000', SMTP_CONNECT_DEADLINE_MS: '3600000' }
+  const daemon = fixture.daemon({ KAFKA_GROUPS: 'reward-workers', ...patience })
   await daemon.ready()
   await fixture.publisher.publishMany(mails.events)
   await eventually('mails wait for the relay', () => fixture.smtp.counters.connections > 0 || 'no connection')

@@ -38,9 +38,9 @@ function changed(url: string, change: (url: URL) => void): string {
 
 describe('Kafka', () => {
   test('no broker', async () => {
-    const daemon = fixture.daemon({ KAFKA_BROKERS: '127.0.0.1:1', BOOT_TIMEOUT_MS: '5000' })
+    const daemon = fixture.daemon({ KAFKA_BROKERS: '127.0.0.1:1', BOOT_TIMEOUT_MS: '15000' })
     expect(await refusalOf(daemon)).toMatch(
-      /^No Kafka broker answers at 127\.0\.0\.1:1 \(.*ECONNREFUSED.*\): start Kafka there, or correct KAFKA_BROKERS; given up after BOOT_TIMEOUT_MS \(5000\)\.$/,
+      /^No Kafka broker answers at 127\.0\.0\.1:1 \(.*ECONNREFUSED.*\): start Kafka there, or correct KAFKA_BROKERS; given up after BOOT_TIMEOUT_MS \(15000\)\.$/,
     )
     // Said at once, not only in the end; and not again at every try.
     expect(daemon.lines.filter(({ level, msg }) => level === 'warn' && msg.startsWith('No Kafka broker answers'))).toHaveLength(1)
@@ -52,8 +52,8 @@ describe('Kafka', () => {
       expect(await refused({ KAFKA_BROKERS: `127.0.0.1:${port}`, BOOT_TIMEOUT_MS: '2500' })).toBe(
         `No Kafka broker answers at 127.0.0.1:${port} yet: start Kafka there, or correct KAFKA_BROKERS; given up after BOOT_TIMEOUT_MS (2500).`,
       )
-      // The client's own patience is a multiple of 30 s.
-      expect(Date.now() - startedAt).toBeLessThan(15_000)
+      // It has not waited for the end of a request, which is 30 s after its begin.
+      expect(Date.now() - startedAt).toBeLessThan(30_000)
     })
   })
 
@@ -110,9 +110,9 @@ describe('Kafka', () => {
 describe('the database', () => {
   test('no server listens', async () => {
     const url = 'postgresql://worker:hidden-word@127.0.0.1:1/platform'
-    const daemon = fixture.daemon({ DATABASE_URL: url, BOOT_TIMEOUT_MS: '1500' })
+    const daemon = fixture.daemon({ DATABASE_URL: url, BOOT_TIMEOUT_MS: '5000' })
     expect(await refusalOf(daemon, ['hidden-word'])).toBe(
-      'The database does not answer (connect ECONNREFUSED 127.0.0.1:1): check DATABASE_URL or PG*, and that the server runs; given up after BOOT_TIMEOUT_MS (1500).',
+      'The database does not answer (connect ECONNREFUSED 127.0.0.1:1): check DATABASE_URL or PG*, and that the server runs; given up after BOOT_TIMEOUT_MS (5000).',
     )
     expect(daemon.lines.filter(({ level, msg }) => level === 'warn' && msg.startsWith('The database'))).toHaveLength(1)
   })

@@ -14,10 +14,10 @@ const environment = {
   MAIL_FROM: 'waitlist@example.com',
   HTTP_HOST: '127.0.0.1',
   HTTP_PORT: '0',
-  BOOT_TIMEOUT_MS: '500',
+  BOOT_TIMEOUT_MS: '3000',
 }
 const sentence =
-  'The database does not answer (connect ECONNREFUSED 127.0.0.1:1): check DATABASE_URL or PG*, and that the server runs; given up after BOOT_TIMEOUT_MS (500).'
+  'The database does not answer (connect ECONNREFUSED 127.0.0.1:1): check DATABASE_URL or PG*, and that the server runs; given up after BOOT_TIMEOUT_MS (3000).'
 
 /** Gives a command a terminal; the options are those of util-linux, other systems have a `script` of their own. */
 const hasScript = spawnSync('script', ['--version']).stdout?.includes('util-linux') ?? false
