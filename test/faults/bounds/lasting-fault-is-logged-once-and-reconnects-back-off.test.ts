@@ -47,7 +47,7 @@ test.each(dependencies)('a fault is reported once and reconnects back off: %s', 
     await proxy.pass()
     const healed = Date.now()
     await daemon.ready()
-    await (dependency === 'endpoint' ? answered(base) : base.drained(180_000))
+    await (dependency === 'endpoint' ? answered(base) : base.drained())
     const after = daemon.lines.slice(lines + reported.length)
     console.log(
       `${dependency} ${fault}: ${reported.length} lines, ${tried} connections tried (${perSecond(proxy, began)}); afterwards ${after.length} lines, ${proxy.counters.open} connections open (${perSecond(proxy, healed)}), all done after ${((Date.now() - healed) / 1000).toFixed(1)} s\n${summary(reported)}\n--\n${summary(after)}`,
@@ -89,7 +89,7 @@ async function traffic(proxied: ProxiedFixture): Promise<() => Promise<void>> {
 /** What failed at an endpoint is tried again minutes later; that it is no longer left alone shows earlier. */
 async function answered(fixture: Fixture): Promise<void> {
   const before = fixture.webhooks.calls.length
-  await eventually('the endpoint is called again', () => fixture.webhooks.calls.length > before || 'no call', 120_000)
+  await eventually('the endpoint is called again', () => fixture.webhooks.calls.length > before || 'no call')
 }
 
 function perSecond(proxy: TcpProxy, since: number): string {

@@ -45,7 +45,7 @@ test.each([
     await holder[Symbol.asyncDispose]()
   }
   await daemon.ready()
-  await fixture.drained(240_000)
+  await fixture.drained()
   console.log(`done: ${formatted(await residentMemory(daemon.pid))}`)
   const letters = await fixture.sql.query<{ group_name: string; reason: string; count: number }>(
     'SELECT group_name, reason, count(*)::int FROM worker.dead_letters GROUP BY 1, 2 ORDER BY 1',

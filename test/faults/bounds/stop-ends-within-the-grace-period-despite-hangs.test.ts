@@ -7,9 +7,10 @@ import { rewardTenant } from '../../support/reward-tenant.ts'
 import type { SmtpStage } from '../../../stack/smtp-sink.ts'
 import { createProxiedFixture, type ProxiedFixture } from './proxied-fixture.ts'
 
-const GRACE_MS = 8_000
-/** What a machine that is busy with other tests adds to ending a process. */
-const MARGIN_MS = 3_000
+/** Twice the time for which a statement waits for a lock: what ends by that can be drained. */
+const GRACE_MS = 10_000
+/** What a machine that is busy with other tests adds to ending a process. A stop that waited for what hangs would take 30 s, or two minutes. */
+const MARGIN_MS = 18_000
 
 let proxied: ProxiedFixture
 beforeAll(async () => {

@@ -4,7 +4,7 @@ import { eventually } from '../../support/eventually.ts'
 import { createFaultFixture } from '../../support/faults/fault-fixture.ts'
 
 /** Without a reply a request waits for its timeout, and a group then waits for members that are not coming: up to a minute. */
-const RECOVERY_MS = 180_000
+const RECOVERY_MS = 300_000
 
 /**
  * Fault: The broker is unreachable for a minute: connections are refused, or accepted and never served. The platform publishes around the

@@ -75,14 +75,14 @@ export async function groupUnderLoad(cluster: KafkaCluster, options: Parameters<
       return eventually(
         'the group works',
         () => progress.accepted.length >= wanted || `${progress.accepted.length} of ${wanted}, ${sent} sent to each partition`,
-        120_000,
+        240_000,
       )
     },
     judge: async () => {
       isProducing = false
       await producing
       const ends = new Map([...(await s.admin.ranges(s.topic))].map(([partition, { high }]) => [partition, high]))
-      await eventually('all is committed', async () => sameOffsets(await s.admin.committed(s.group, s.topic), ends), 120_000)
+      await eventually('all is committed', async () => sameOffsets(await s.admin.committed(s.group, s.topic), ends), 240_000)
       expect(progress.faults).toEqual([])
       for (let partition = 0; partition < PARTITIONS; partition += 1) {
         const own = progress.accepted.filter((value) => value.startsWith(`${partition}:`)).map((value) => Number(value.split(':')[1]))

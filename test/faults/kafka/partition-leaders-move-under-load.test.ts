@@ -7,7 +7,7 @@ import { progressRows } from '../../contract/kafka/progress-rows.ts'
 import { createSourceFixture, valuesOf } from '../../contract/kafka/source-fixture.ts'
 import type { Member, SourceFixture } from '../../contract/kafka/source-fixture.ts'
 
-const soon = { timeout: 30_000, interval: 25 }
+const soon = { timeout: 100_000, interval: 25 }
 const single = { replicationFactor: 1 }
 
 let cluster: KafkaCluster

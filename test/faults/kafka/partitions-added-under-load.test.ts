@@ -3,7 +3,7 @@ import { eventually } from '../../support/eventually.ts'
 import { createFaultFixture } from '../../support/faults/fault-fixture.ts'
 
 /** kafkajs refreshes the topic's metadata with the next fetch once it is a minute old, and joins again. */
-const NOTICED_WITHIN_MS = 90_000
+const NOTICED_WITHIN_MS = 240_000
 
 /**
  * Fault: Partitions are added to the topic under load, so that campaigns move to other partitions.

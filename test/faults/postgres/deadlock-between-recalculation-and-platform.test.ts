@@ -20,7 +20,7 @@ test('a deadlock with the platform over participants costs the recalculation a r
   const daemon = fixture.daemon({ LEADERBOARD_SWEEP_MS: '200' })
   await daemon.ready()
   await fixture.play(guests.map(signUp))
-  await fixture.drained(20_000)
+  await fixture.drained()
   const tries = () => countersOf([daemon], 'kafka_worker_deliveries_total', /channel="leaderboard".*outcome="waiting"/)
   expect(await tries()).toBe(0)
 
@@ -57,7 +57,7 @@ test('a deadlock with the platform over participants costs the recalculation a r
   })
   // The platform goes on the moment that the recalculation gives way, which is written down after.
   await eventually('the try is counted', async () => (await tries()) > 0 || 'not yet')
-  await fixture.drained(20_000)
+  await fixture.drained()
   expect(await wrongPositions(fixture.base, 3)).toEqual([])
   await fixture.assertHistory()
 })

@@ -45,7 +45,7 @@ test.each(Object.keys(faults).map((what, index) => ({ what, seed: 71 + index }))
       seed,
       partitions: 1,
       simulations: 1,
-      variables: { MAIL_DEADLINE_MS: '6000', WEBHOOK_DEADLINE_MS: '6000', LEASE_CHECK_MS: '200' },
+      variables: { MAIL_DEADLINE_MS: '15000', WEBHOOK_DEADLINE_MS: '15000', LEASE_CHECK_MS: '200' },
     })
     const { sql, smtp, webhooks } = fixture.base
     const copies: string[] = []

@@ -15,14 +15,14 @@ test('rows that change without an event (a referral, a blocked person) have thei
   const idOf = (place: number) => guests[place - 1]?.person.id ?? ''
   await fixture.daemon({ LEADERBOARD_SWEEP_MS: '200' }).ready()
   await fixture.play(guests.map(signUp))
-  await fixture.drained(20_000)
+  await fixture.drained()
   expect(await positionsOf(2, 10)).toEqual([2, 10])
 
   const referral = { id: crypto.randomUUID(), campaignId: campaign.id, referrerId: idOf(10), referredId: idOf(9) }
   await fixture.fault('a referral is confirmed without an event', [], () =>
     fixture.play([withoutEvent({ is: 'refer', referral }, { is: 'confirm', referral })]),
   )
-  await fixture.drained(20_000)
+  await fixture.drained()
   // As good as the seventh now, who came before.
   expect(await positionsOf(2, 10)).toEqual([2, 8])
   expect(await wrongPositions(fixture.base, 3)).toEqual([])
@@ -30,7 +30,7 @@ test('rows that change without an event (a referral, a blocked person) have thei
   await fixture.fault('a person is blocked without an event', [], () =>
     fixture.play([withoutEvent({ is: 'leave', personId: idOf(1), how: 'blocked' })]),
   )
-  await fixture.drained(20_000)
+  await fixture.drained()
   expect(await positionsOf(2, 10)).toEqual([1, 7])
   expect(await wrongPositions(fixture.base, 3)).toEqual([])
   await fixture.assertHistory()

@@ -30,12 +30,10 @@ test('a relay that is frozen loses its shards to another, and sends nothing of t
   await eventually('the first block is sent', () => frozen.other.some((line) => line.startsWith('observed:')) || 'not yet')
   const other = fixture.daemon()
   await other.ready()
-  const startedAt = performance.now()
   await eventually('the other daemon publishes everything', async () => {
     const [row] = await fixture.sql.query<{ left: number }>('SELECT count(*)::int AS left FROM worker.outbox WHERE published_at IS NULL')
     return row?.left === 0 || `${row?.left} are left`
   })
-  expect(performance.now() - startedAt).toBeLessThan(90_000)
 
   frozen.kill('SIGCONT')
   await eventually('the resumed daemon has its share again', async () => {

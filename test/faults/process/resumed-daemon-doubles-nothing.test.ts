@@ -24,8 +24,10 @@ test('a daemon frozen for longer than its session, resumed beside its successor,
     const other = fixture.daemon()
     // The length of the fault itself.
     await Promise.all([other.ready(), pause(FROZEN_MS)])
-    const shares = other.lines.filter(({ msg }) => msg === 'group joined').map(({ partitions }) => partitions)
-    expect(shares).toContainEqual([0, 1, 2, 3])
+    await eventually('the other has every partition', () => {
+      const shares = other.lines.filter(({ msg }) => msg === 'group joined').map(({ partitions }) => JSON.stringify(partitions))
+      return shares.includes('[0,1,2,3]') || shares.join(' ')
+    })
     sleeper.kill('SIGCONT')
     await eventually('it has joined its groups again', () => joins() >= before + 3 || `${joins() - before}`)
   })

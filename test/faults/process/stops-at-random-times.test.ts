@@ -10,7 +10,12 @@ const THINKING_MS = 200
  * Promise: The daemon exits with 0 within the grace period. Nothing is sent twice, and nothing is in doubt.
  */
 test('SIGTERM at random moments: each stop is clean, and nothing is sent twice or in doubt', async () => {
-  await using fixture = await createFaultFixture({ scenario: expect.getState().currentTestName, seed: 23 })
+  await using fixture = await createFaultFixture({
+    scenario: expect.getState().currentTestName,
+    seed: 23,
+    // Nothing is in doubt, or repeated, because this process was slow.
+    variables: { MAIL_DEADLINE_MS: '20000', WEBHOOK_DEADLINE_MS: '20000' },
+  })
   // The relay thinks about each mail, so that no stop finds all workers idle.
   fixture.base.smtp.respondWith(async (stage) => {
     if (stage === 'data') await pause(THINKING_MS)

@@ -25,10 +25,12 @@ test('while the relay is away, refusing or silent, positions and webhooks contin
       const until = Date.now() + OUTAGE_MS
       await fixture.proxies.smtp[how]()
       const before = { accepted: smtp.counters.accepted, calls, recalculated: await recalculated() }
+      await eventually('webhooks and positions have continued', async () => {
+        const now = { calls, recalculated: await recalculated() }
+        return (now.calls > before.calls && now.recalculated > before.recalculated) || JSON.stringify({ before, now })
+      })
       await eventually('the outage is over', () => Date.now() > until || `${until - Date.now()} ms`)
       expect(smtp.counters.accepted).toBe(before.accepted)
-      expect(calls).toBeGreaterThan(before.calls)
-      expect(await recalculated()).toBeGreaterThan(before.recalculated)
       expect((await fetch(`${daemon.url()}/readyz`)).status).toBe(200)
       await fixture.proxies.smtp.pass()
     })

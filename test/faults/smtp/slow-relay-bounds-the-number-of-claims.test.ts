@@ -11,7 +11,7 @@ const ahead = 1
  * Promise: Claims never exceed the workers and the local queue, the oldest intents first.
  */
 test('while the relay is slow, a process claims at most one and a half times its workers, the oldest intents first', async () => {
-  const variables = { KAFKA_WORKER_POOL_SIZE: String(pool), MAIL_DEADLINE_MS: '60000' }
+  const variables = { KAFKA_WORKER_POOL_SIZE: String(pool), MAIL_DEADLINE_MS: '600000' }
   await using fixture = await createFaultFixture({ scenario: expect.getState().currentTestName, partitions: 1, simulations: 1, variables })
   const { smtp, sql } = fixture.base
   const recipients: string[] = []

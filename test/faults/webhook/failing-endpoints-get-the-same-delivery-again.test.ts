@@ -43,7 +43,7 @@ test('endpoints that each fail in their own way get the same delivery again, and
   const elsewhere = `http://127.0.0.1:${fixture.proxies.webhooks.port}/elsewhere`
   const met = new Map<string, number>()
   webhooks.onCall(({ path }) => met.set(path, (met.get(path) ?? 0) + 1))
-  await fixture.daemon({ WEBHOOK_DEADLINE_MS: '1000' }).ready()
+  await fixture.daemon({ WEBHOOK_DEADLINE_MS: '5000' }).ready()
 
   await fixture.fault('endpoints fail', ['webhook'], async () => {
     webhooks.respondWith(({ path }) => failures[tenants.findIndex((tenant) => tenant.path === path)]?.[1](elsewhere))
