@@ -34,13 +34,15 @@ test('blocking the top participant of a million delays other campaigns of the sa
     `${people} people, one at the top is blocked: everybody else moves up in ${alone.runMs} ms; accepted to recalculated, worst of ${others} others: ` +
       `${quiet} ms before, ${alone.delayMs} ms during it in the same process`,
   )
-  expect(alone.delayMs).toBeLessThan(alone.runMs + quiet + 1_000)
+  // Behind two runs it would be twice as long; both are measured on the same machine at the same time.
+  expect(alone.delayMs).toBeLessThan(alone.runMs * 1.5 + quiet)
 
   const second = fixture.daemon(variables)
   await second.ready()
   const beside = await whileSomebodyIsBlocked()
   writeLine(`with a second process: ${beside.runMs} ms, the others ${beside.delayMs} ms`)
-  expect(beside.delayMs).toBeLessThan(quiet + 1_000)
+  // Behind the run it would be nearly all of it.
+  expect(beside.delayMs).toBeLessThan(beside.runMs / 2 + quiet)
   expect(await wrongPositions(fixture, 1)).toEqual([])
 
   /** The first in the ranking; then the others have something to be recalculated for while that run is under way. */

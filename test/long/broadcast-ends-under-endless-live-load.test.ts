@@ -22,7 +22,7 @@ test.each(['another campaign', 'its own campaign'])(
     const live = whose === 'another campaign' ? await platform.campaign() : broadcast.campaign
     // Live mails go to people whom the broadcast leaves out.
     const people = await Promise.all(Array.from({ length: 100 }, () => platform.person(live, { marketing_consent: false })))
-    await fixture.daemon({ LOG_LEVEL: 'info', MAIL_DEADLINE_MS: '3000' }).ready()
+    await fixture.daemon({ LOG_LEVEL: 'info', MAIL_DEADLINE_MS: '30000' }).ready()
 
     let published = 0
     // The same people under another event id each time: to the worker that is another sign-up.
