@@ -2,7 +2,7 @@ import type { Observe } from '../model/fact.ts'
 import { backoff } from '../std/backoff.ts'
 import type { Clock } from '../std/clock.ts'
 import { messageOf } from '../std/failure.ts'
-import { withinDeadline } from '../std/within-deadline.ts'
+import { answerWithin, withinDeadline } from '../std/within-deadline.ts'
 import type { OutboxRecord, OutboxSender } from './outbox-sender.ts'
 import { OUTBOX_SHARDS, type OutboxSession } from './outbox-session.ts'
 import { blockLimits, publishBlock } from './publish-block.ts'
@@ -174,17 +174,7 @@ export function createOutboxRelay(of: {
   }
 
   async function sendInTime(topic: string, records: readonly OutboxRecord[]) {
-    const over = new AbortController()
-    const late = clock.sleep(SEND_DEADLINE_MS, over.signal).then(() => {
-      throw new Error(`Kafka has not answered for ${SEND_DEADLINE_MS / 1_000} s`)
-    })
-    // Lost to the answer; nobody waits for it any more.
-    late.catch(() => undefined)
-    try {
-      return await Promise.race([of.sender.send(topic, records), late])
-    } finally {
-      over.abort()
-    }
+    return answerWithin(SEND_DEADLINE_MS, of.sender.send(topic, records), `Kafka has not answered for ${SEND_DEADLINE_MS / 1_000} s`, clock)
   }
 
   function wait(shard: number, error: unknown): void {

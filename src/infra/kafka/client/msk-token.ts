@@ -1,6 +1,7 @@
 import type * as Signer from 'aws-msk-iam-sasl-signer-js'
 import { systemClock } from '../../../std/clock.ts'
 import { messageOf } from '../../../std/failure.ts'
+import { answerWithin } from '../../../std/within-deadline.ts'
 import { TokenError, type Token } from './token-cache.ts'
 
 /**
@@ -13,7 +14,11 @@ import { TokenError, type Token } from './token-cache.ts'
 export async function requestMskToken(region: string): Promise<Token> {
   const { generateAuthToken } = await signer()
   try {
-    const { token, expiryTime } = await inTime(generateAuthToken({ region }))
+    const { token, expiryTime } = await answerWithin(
+      DEADLINE_MS,
+      generateAuthToken({ region }),
+      `no answer within ${DEADLINE_MS / 1_000} s`,
+    )
     return { value: token, validMs: expiryTime - systemClock.now() }
   } catch (error) {
     throw new TokenError(
@@ -23,21 +28,7 @@ export async function requestMskToken(region: string): Promise<Token> {
   }
 }
 
-/** Credentials may come from a server that does not answer, and logins at the same time share this one. */
-async function inTime<Answer>(answer: Promise<Answer>): Promise<Answer> {
-  const over = new AbortController()
-  const late = systemClock.sleep(DEADLINE_MS, over.signal).then(() => {
-    throw new Error(`no answer within ${DEADLINE_MS / 1_000} s`)
-  })
-  late.catch(() => undefined)
-  try {
-    return await Promise.race([answer, late])
-  } finally {
-    over.abort()
-  }
-}
-
-/** Less than the 10 s that kafkajs has for a login. */
+/** Credentials may come from a server that does not answer, and logins at the same time share them. Less than the 10 s that kafkajs has for a login. */
 const DEADLINE_MS = 8_000
 
 async function signer(): Promise<typeof Signer> {
