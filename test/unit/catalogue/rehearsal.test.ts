@@ -49,6 +49,15 @@ it('a field that becomes required breaks the records without it, by version and 
   )
 })
 
+it('a field that becomes required with a default breaks no record without it', () => {
+  const language = { type: 'string', minLength: 2, default: 'en' }
+  const data = object({ user_id: string, campaign_id: string, email: string, language })
+  expect(rehearsed(candidate('user.signed_up', { data }), [record(0, signedUp)]).fates).toEqual([])
+  const without = { type: 'string', minLength: 2 }
+  const strict = object({ user_id: string, campaign_id: string, email: string, language: without })
+  expect(rehearsed(candidate('user.signed_up', { data: strict }), [record(0, signedUp)]).fates).toMatchObject([{ is: 'breaks' }])
+})
+
 it('an event that is removed breaks, because its records would be skipped', () => {
   const { fates } = rehearsed(candidate('user.signed_up', null), [record(0, signedUp)])
   expect(fates).toMatchObject([{ is: 'breaks', type: 'user.signed_up', because: 'not in the catalogue' }])
