@@ -1,5 +1,7 @@
 import { envelopeFault, schemaFault } from '../events/catalogue/catalogue.ts'
 import type { EventDefinition } from '../events/catalogue/define-event.ts'
+import { inputName, methodName } from '../events/input-names.ts'
+import { occurrenceFields } from '../events/publisher-input.ts'
 import { createTypeFilter } from '../ingest/type-filter.ts'
 import type { Consumer } from '../model/consumer.ts'
 import { envelopeOf } from './asyncapi.ts'
@@ -15,6 +17,7 @@ export function brokenRules(
   return [
     ...repeated(types).map((type) => `${type}: two events have this name. Give one of them another.`),
     ...events.flatMap((event) => rulesBrokenBy(event, types).map((sentence) => `${event.type}: ${sentence}`)),
+    ...repeatedMethods(types),
     ...repeatedExamples(events),
     ...mixedTopics(events, defaultTopic),
     ...consumers.flatMap((consumer) => unknownTypes(consumer, events, defaultTopic)),
@@ -23,6 +26,7 @@ export function brokenRules(
 
 /** Words of a name are joined by `_`, parts by `.`; two or three parts. */
 const namePattern = /^[a-z][a-z0-9]*(?:_[a-z0-9]+)*(?:\.[a-z][a-z0-9]*(?:_[a-z0-9]+)*){1,2}$/
+const fieldPattern = /^[a-z][a-z0-9]*(?:_[a-z][a-z0-9]*)*$/
 /** Past tenses that do not end in `ed`. */
 const irregular = new Set([
   'sent',
@@ -44,6 +48,9 @@ const irregular = new Set([
   'spent',
 ])
 
+/** What the input of every event has beside the fields of its data. The campaign is in both, under one name. */
+const beside: ReadonlySet<string> = new Set(occurrenceFields.filter((name) => name !== 'campaignId'))
+
 function rulesBrokenBy(event: EventDefinition, types: readonly string[]): readonly string[] {
   const { type, summary, owner, since, deprecated, data, identity, personal, examples } = event
   const broken: string[] = []
@@ -63,7 +70,7 @@ function rulesBrokenBy(event: EventDefinition, types: readonly string[]): readon
     if (deprecated.successor !== null && !types.includes(deprecated.successor))
       broken.push(`its successor ${deprecated.successor} is not in the catalogue. Add it, or say null.`)
   }
-  broken.push(...foreignKeywords(data, '/data'))
+  broken.push(...foreignKeywords(data, '/data'), ...fieldNameFaults(data))
   const fields = Object.keys(data.properties)
   for (const field of data.required) if (!fields.includes(field)) broken.push(`${field} is required and has no schema.`)
   if (!data.required.includes('campaign_id'))
@@ -78,6 +85,20 @@ function rulesBrokenBy(event: EventDefinition, types: readonly string[]): readon
     if (fault !== null) broken.push(`its example ${index + 1} is not valid: ${fault}.`)
   }
   return broken
+}
+
+/** The publisher's input has fields in camel case, and a BusinessEvent's are read back from it: each name has to survive both ways. */
+function fieldNameFaults({ properties }: EventDefinition['data']): readonly string[] {
+  const fields = Object.keys(properties)
+  const wellFormed = fields.filter((field) => fieldPattern.test(field))
+  return [
+    ...fields
+      .filter((field) => !fieldPattern.test(field))
+      .map((field) => `${field} is no name of a field. Write lower-case words joined by _, each beginning with a letter.`),
+    ...wellFormed
+      .filter((field) => beside.has(inputName(field)))
+      .map((field) => `${field} would take the place of ${inputName(field)}, which every event's input has. Give the field another name.`),
+  ]
 }
 
 function foreignKeywords(schema: unknown, path: string): readonly string[] {
@@ -108,6 +129,12 @@ function foreignKeywords(schema: unknown, path: string): readonly string[] {
     }
     return []
   })
+}
+
+function repeatedMethods(types: readonly string[]): readonly string[] {
+  return Object.entries(Object.groupBy(new Set(types), methodName)).flatMap(([method, same = []]) =>
+    same.length < 2 ? [] : [`${same.join(' and ')} would both be published by ${method}. Give one of them another name.`],
+  )
 }
 
 function repeatedExamples(events: readonly EventDefinition[]): readonly string[] {

@@ -12,6 +12,7 @@ export type EventInput = {
 /** An event of any type, named by `type`: for lists of mixed events. */
 export type TypedInput = { [Type in EventType]: EventInput[Type] & { readonly type: Type } }[EventType]
 
+/** What the input of every event may say, whatever its type. */
 interface Occurrence extends PublishContext {
   readonly accountId: string
   /** Also the key of the record: all events of a campaign share a partition, in order. */
@@ -21,3 +22,15 @@ interface Occurrence extends PublishContext {
   /** When it happened; default: now. */
   readonly timestamp?: Date
 }
+
+/** The names of {@link Occurrence}, and of the type in a list. */
+export const occurrenceFields = [
+  'type',
+  'accountId',
+  'campaignId',
+  'eventId',
+  'timestamp',
+  'correlationId',
+  'causationId',
+  'traceparent',
+] as const satisfies readonly (keyof Occurrence | 'type')[]

@@ -86,6 +86,26 @@ describe('the rules of the catalogue', () => {
       { data: schema({ who: { description: 'A name.', type: 'string', maxLength: 3, anyOf: [{ type: 'string' }, { type: 'null' }] } }) },
       '/data/properties/who: type and maxLength beside anyOf cannot be compared. Write it into each case; only title, description, default, examples may',
     ],
+    [
+      'fields in lower case',
+      { data: schema({ firstName: { type: 'string' } }) },
+      'firstName is no name of a field. Write lower-case words joined by _, each beginning with a letter.',
+    ],
+    [
+      'fields that camel case can restore',
+      { data: schema({ address_2: { type: 'string' } }) },
+      'address_2 is no name of a field. Write lower-case words joined by _, each beginning with a letter.',
+    ],
+    [
+      'a timestamp of its own',
+      { data: schema({ timestamp: { type: 'string' } }) },
+      "timestamp would take the place of timestamp, which every event's input has. Give the field another name.",
+    ],
+    [
+      'one account',
+      { data: schema({ account_id: { type: 'string' } }) },
+      "account_id would take the place of accountId, which every event's input has. Give the field another name.",
+    ],
     ['a case where it has cases', { data: schema({ who: { anyOf: [] } }) }, '/data/properties/who/anyOf is no list of cases.'],
     ['one schema for all items', { data: schema({ tags: { items: [{ type: 'string' }] } }) }, '/data/properties/tags/items is no schema'],
   ])('an event has %s', (_, changes, sentence) => {
@@ -103,6 +123,13 @@ describe('the rules of the catalogue', () => {
     expect(broken(good, good)).toEqual([
       'user.signed_up: two events have this name. Give one of them another.',
       expect.stringContaining('is the id of two examples. Give each its own'),
+    ])
+  })
+
+  it('an event has a method of the publisher of its own', () => {
+    const other = with_({ type: 'user_signed.upped', examples: example ? [{ ...example, id: `1${example.id.slice(1)}` }] : [] })
+    expect(broken({ ...good, type: 'user.signed_upped' }, other)).toEqual([
+      'user.signed_upped and user_signed.upped would both be published by publishUserSignedUpped. Give one of them another name.',
     ])
   })
 
