@@ -1,6 +1,6 @@
 import { systemClock } from '../std/clock.ts'
 import type { Clock } from '../std/clock.ts'
-import { catalogue, dataFault, envelopeFault, eventTypes, isEventType } from './catalogue/catalogue.ts'
+import { catalogue, envelopeFault, eventTypes, isEventType, writtenDataFault } from './catalogue/catalogue.ts'
 import { events } from './catalogue/events.ts'
 import type { EventData, EventType } from './event.ts'
 import { isCorrelationId } from './correlation.ts'
@@ -11,7 +11,7 @@ import { inList, InvalidEvent } from './invalid-event.ts'
 import { inContext, isTraceparent, type PublishContext } from './publish-context.ts'
 import { versionText } from './upcast.ts'
 import { inputName, methodName, type MethodName } from './input-names.ts'
-import type { EventInput, TypedInput } from './publisher-input.ts'
+import { occurrenceFields, type EventInput, type TypedInput } from './publisher-input.ts'
 import { writeToOutbox, type InTransactionOptions, type OutboxClient, type OutboxEvent } from './transactional-publisher.ts'
 
 /**
@@ -113,8 +113,9 @@ function encode(
   const { type } = input
   // For callers without types: a misspelt type would have no consumer and go unnoticed.
   if (!isEventType(type)) throw new InvalidEvent(String(type), `type must be one of ${eventTypes.join(', ')}`)
+  refuseForeignFields(type, input)
   const data = dataOf(input)
-  const fault = dataFault(type, withoutGaps(data))
+  const fault = writtenDataFault(type, withoutGaps(data))
   if (fault !== null) throw new InvalidEvent(type, fault)
 
   const timestamp = timestampOf(type, input.timestamp ?? new Date(by.now))
@@ -156,6 +157,19 @@ const fields = Object.fromEntries(
     })),
   ]),
 )
+
+const inputFields = new Map<EventType, ReadonlySet<string>>(
+  eventTypes.map((type) => [type, new Set<string>([...occurrenceFields, ...(fields[type] ?? []).map((field) => field.inputName)])]),
+)
+
+/** A misspelt field that may be missing would be left out of the event, and nobody would notice. */
+function refuseForeignFields(type: EventType, input: TypedInput): void {
+  const known = inputFields.get(type)
+  for (const [name, value] of Object.entries(input)) {
+    if (value === undefined || known?.has(name) !== false) continue
+    throw new InvalidEvent(type, `${name} is not a field of this event, which has ${[...known].join(', ')}`)
+  }
+}
 
 /** Names as on the wire. Ids in lower case: event ids and keys are derived from their text, and two spellings would be two events. */
 function dataOf(input: TypedInput): EventData[EventType] {

@@ -1,5 +1,6 @@
-import { Compile } from 'typebox/schema'
+import { Compile, type Validator } from 'typebox/schema'
 import type { EventType } from '../event.ts'
+import { closed } from './closed.ts'
 import { defaultsOf } from './defaults.ts'
 import type { DefinedEvent, EventDefinition } from './define-event.ts'
 import { events } from './events.ts'
@@ -89,9 +90,14 @@ function isInstant(timestamp: string): boolean {
 const EARLIEST = Date.parse('0001-01-01T00:00:00.000Z')
 const LATEST = Date.parse('9999-12-31T23:59:59.999Z')
 
-/** Same as {@link envelopeFault}, for the `data` of an event of `type`. */
-export function dataFault(type: EventType, data: unknown): string | null {
-  return knownEvents.dataFault(type, data)
+const writers = new Map<EventType, Validator>()
+
+/** Same as {@link envelopeFault}, for the `data` of an event of `type` that is to be written: a field that its schema does not name is a fault. */
+export function writtenDataFault(type: EventType, data: unknown): string | null {
+  // At its first event: a daemon publishes none.
+  const check = writers.get(type) ?? Compile(closed(catalogue[type].data))
+  writers.set(type, check)
+  return check.Check(data) ? null : rules(check.Errors(data)[1])
 }
 
 /** Same as {@link envelopeFault}, for a value of any schema. Compiles it: for tools. */
@@ -100,12 +106,19 @@ export function schemaFault(schema: object, value: unknown): string | null {
   return check.Check(value) ? null : rules(check.Errors(value)[1])
 }
 
+/** Names of fields that are missing, and of those that nobody knows. */
+interface ErrorParams {
+  readonly requiredProperties?: readonly string[]
+  readonly additionalProperties?: readonly string[]
+}
+
 function rules(errors: readonly { instancePath: string; keyword: string; params: object }[]): string {
   return errors
     .slice(0, 5)
     .map((error) => {
-      const missing = 'requiredProperties' in error.params ? `: ${String(error.params.requiredProperties)}` : ''
-      return `${error.instancePath === '' ? '/' : error.instancePath} breaks ${error.keyword}${missing}`
+      const { requiredProperties, additionalProperties }: ErrorParams = error.params
+      const names = requiredProperties ?? additionalProperties
+      return `${error.instancePath === '' ? '/' : error.instancePath} breaks ${error.keyword}${names === undefined ? '' : `: ${String(names)}`}`
     })
     .join('; ')
 }

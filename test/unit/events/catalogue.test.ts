@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { catalogue, dataFault, envelopeFault, eventTypes, isEventType } from '../../../src/events/catalogue/catalogue.ts'
+import { catalogue, envelopeFault, eventTypes, isEventType, knownEvents } from '../../../src/events/catalogue/catalogue.ts'
 import { events } from '../../../src/events/catalogue/events.ts'
 import { envelopeOf } from '../../../src/catalogue/asyncapi.ts'
 
@@ -18,10 +18,10 @@ describe('the catalogue', () => {
     expect(examples.length).toBeGreaterThan(0)
     for (const example of examples) {
       expect(envelopeFault(envelopeOf(event, example))).toBeNull()
-      expect(dataFault(type, example.data)).toBeNull()
+      expect(knownEvents.dataFault(type, example.data)).toBeNull()
       for (const field of data.required) {
         const without = Object.fromEntries(Object.entries(example.data).filter(([name]) => name !== field))
-        expect(dataFault(type, without)).toBe(`/ breaks required: ${field}`)
+        expect(knownEvents.dataFault(type, without)).toBe(`/ breaks required: ${field}`)
       }
     }
   })

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { dataFault, envelopeFault, eventTypes } from '../../../src/events/catalogue/catalogue.ts'
+import { envelopeFault, eventTypes, knownEvents } from '../../../src/events/catalogue/catalogue.ts'
 import { decode, type Decoded } from '../../../src/events/decode.ts'
 import { sampleEvent } from '../../support/sample-event.ts'
 
@@ -111,7 +111,7 @@ function wrongWith(value: Buffer | null, headers: Record<string, Buffer | Buffer
     return value !== null && value.length > MAX_BYTES && decoded.reason !== 'too-large' ? 'it is too large' : null
   }
   const { event } = decoded
-  const fault = envelopeFault(event) ?? dataFault(event.type, event.data)
+  const fault = envelopeFault(event) ?? knownEvents.dataFault(event.type, event.data)
   if (fault !== null) return fault
   if (event.data.campaign_id !== event.campaign_id || event.id !== event.id.toLowerCase()) return 'its ids are not canonical'
   const at = new Date(event.timestamp)

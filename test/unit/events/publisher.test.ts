@@ -149,6 +149,11 @@ describe('the publisher', () => {
     ['a correlation id of two lines', { ...everything[4], correlationId: 'a\nb' }, 'correlationId must be'],
     ['a causation id beyond ASCII', { ...everything[4], causationId: 'é' }, 'causationId must be'],
     ['a made-up traceparent', { ...everything[4], traceparent: '1' }, 'traceparent must be'],
+    [
+      'a field that nobody knows',
+      { ...everything[3], correlationID: 'x' },
+      'correlationID is not a field of this event, which has type, accountId,',
+    ],
     ['a misspelt type', { ...everything[0], type: 'user.signed-up' }, 'type must be one of user.signed_up, '],
   ])('refuses %s and sends nothing, not even what was before it', async (_, fields, sentence) => {
     const { sends, publisher } = createRecorder()
@@ -165,12 +170,19 @@ describe('the publisher', () => {
     ['eventId', { ...signedUp, eventId: 'x' }],
     ['timestamp', { ...signedUp, timestamp: new Date(Number.NaN) }],
     ['traceparent', { ...signedUp, traceparent: '1' }],
+    ['user_id', { ...signedUp, user_id: signedUp.userId }],
   ])('names the path %s of what is wrong, with the index of the event in a list', async (path, fields) => {
     const { publisher } = createRecorder()
     const event = typeless({ type: 'user.signed_up', ...fields })
     const alone: unknown = await Reflect.apply(publisher.publishUserSignedUp, null, [fields]).catch((error: unknown) => error)
     expect(alone).toMatchObject({ name: 'InvalidEvent', path })
     await expect(publisher.publishMany([...everything, event])).rejects.toMatchObject({ path: `6/${path}` })
+  })
+
+  it('takes a field without a value for one that is not there', async () => {
+    const { sent, publisher } = createRecorder()
+    await publisher.publishMany([typeless({ ...everything[0], nickname: undefined })])
+    expect(sent).toHaveLength(1)
   })
 
   it('does not call a transport for an empty list', async () => {
