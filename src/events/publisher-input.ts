@@ -24,7 +24,7 @@ interface Occurrence extends PublishContext {
 }
 
 /** The names of {@link Occurrence}, and of the type in a list. */
-export const occurrenceFields = [
+export const occurrenceFields: readonly (keyof Occurrence | 'type')[] = [
   'type',
   'accountId',
   'campaignId',
@@ -33,4 +33,4 @@ export const occurrenceFields = [
   'correlationId',
   'causationId',
   'traceparent',
-] as const satisfies readonly (keyof Occurrence | 'type')[]
+]

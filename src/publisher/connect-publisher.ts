@@ -40,6 +40,11 @@ export interface ConnectOptions {
   /** Absent: no login, except by `tls.cert`. */
   readonly sasl?: KafkaSasl | undefined
   /**
+   * Both as they are now, for each connection and login: for certificates and secrets that are replaced while this application runs. `tls` and
+   * `sasl` stay in use while it throws.
+   */
+  readonly accessNow?: (() => { readonly tls?: KafkaTls | undefined; readonly sasl?: KafkaSasl | undefined }) | undefined
+  /**
    * `guaranteed` (default): a promise resolves when all in-sync replicas have the event. `fire-and-forget`: it resolves as soon as the event
    * is valid and in memory, and events that cannot be published are dropped and counted.
    */
@@ -82,7 +87,7 @@ export type ConnectedPublisher = Publisher & {
  * @throws {TypeError} an option is missing or out of range
  */
 export async function connectPublisher(options: ConnectOptions): Promise<ConnectedPublisher> {
-  const { brokers, clientId, topic = 'domain-events', tls, sasl, mode = 'guaranteed', context, onDrop, schemaRegistry } = options
+  const { brokers, clientId, topic = 'domain-events', tls, sasl, accessNow, mode = 'guaranteed', context, onDrop, schemaRegistry } = options
   if (!Array.isArray(brokers) || brokers.length === 0) throw new TypeError('`brokers` must be a list of host:port, with one at least')
   if (!isCorrelationId(clientId)) throw new TypeError('`clientId` must name this application in 1 to 200 printable ASCII characters')
   if (mode !== 'guaranteed' && mode !== 'fire-and-forget') throw new TypeError("`mode` must be 'guaranteed' or 'fire-and-forget'")
@@ -94,6 +99,7 @@ export async function connectPublisher(options: ConnectOptions): Promise<Connect
     clientId,
     tls,
     sasl,
+    accessNow,
     requestTimeoutMs: REQUEST_MS,
     socketFactory: sockets.open,
   }

@@ -63,6 +63,25 @@ test('a token that is given is read again for each login, before the session of 
   await client.disconnect()
 })
 
+test('a function is asked for the token of each login, and what it throws is named', async () => {
+  let asked = 0
+  const token = async () => {
+    asked += 1
+    return unsignedToken('worker', VALID_MS)
+  }
+  const client = admin({ mechanism: 'OAUTHBEARER', token })
+  await client.connect()
+  expect(await client.topics([])).toEqual(new Map())
+  const before = asked
+  expect(before).toBeGreaterThan(0)
+  await pause(VALID_MS + 2_000)
+  expect(await client.topics([])).toEqual(new Map())
+  expect(asked).toBeGreaterThan(before)
+  await client.disconnect()
+  const away = () => Promise.reject(new Error('the vault is sealed'))
+  expect(messageOf(await refusal({ mechanism: 'OAUTHBEARER', token: away }))).toBe('sasl.token gives no token (the vault is sealed)')
+})
+
 test('a client requests one token for its logins, and another before the first one ends', async () => {
   const before = endpoint.requests()
   const client = admin(ofClient({ scope: 'kafka read' }))

@@ -137,6 +137,17 @@ test('the publisher of the package needs the right Write on its topic, and no ot
   await publisher.close()
 })
 
+test('the publisher of the package logs in with the secret as it is now', async () => {
+  await using s = await createSourceFixture({ settings: everything })
+  const { brokers, clientId, sasl } = asWorker
+  const before = { mechanism: 'SCRAM-SHA-512', username: 'worker', password: 'of yesterday' } as const
+  const connect = (accessNow?: () => Pick<KafkaSettings, 'sasl'>) =>
+    connectPublisher({ brokers, clientId, topic: s.topic, sasl: before, accessNow })
+  await expect(connect()).rejects.toMatchObject({ name: 'PublisherError', reason: 'refused' })
+  await broker.grant(['topic', s.topic, 'Write'])
+  await vi.waitFor(async () => (await connect(() => ({ sasl }))).close(), soon)
+})
+
 test('more replicas than brokers are refused with the number of brokers', async () => {
   const admin = createKafkaAdmin(everything)
   try {

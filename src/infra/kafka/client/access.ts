@@ -5,7 +5,7 @@ import { messageOf, OperatorError } from '../../../std/failure.ts'
 import { bearerLogin } from './bearer-login.ts'
 import { requestMskToken } from './msk-token.ts'
 import { requestClientToken, type OAuthClient } from './oauth-client.ts'
-import { cachedTokens, type Token } from './token-cache.ts'
+import { cachedTokens, TokenError, type Token } from './token-cache.ts'
 
 /** TLS settings, in PEM. The host name and the certificate chain of every broker are always verified. */
 export interface KafkaTls {
@@ -33,8 +33,8 @@ interface AwsLogin {
 
 interface TokenLogin {
   readonly mechanism: 'OAUTHBEARER'
-  /** The token itself, or the client that requests it. */
-  readonly token: string | OAuthClient
+  /** The token itself, the client that requests it, or what returns one that is valid now: called for each login. */
+  readonly token: string | OAuthClient | (() => string | Promise<string>)
 }
 
 export interface KafkaAccess {
@@ -110,7 +110,13 @@ function kept<Login extends KafkaSasl>(first: Login, next: KafkaSasl): Login {
 
 /** A token that was given is used for one login: the next one reads its file again. */
 async function tokenOf({ token }: TokenLogin): Promise<Token> {
-  return typeof token === 'string' ? { value: token, validMs: null } : requestClientToken(token)
+  if (typeof token === 'string') return { value: token, validMs: null }
+  if (typeof token !== 'function') return requestClientToken(token)
+  try {
+    return { value: await token(), validMs: null }
+  } catch (error) {
+    throw new TokenError('TOKEN_UNAVAILABLE', `sasl.token gives no token (${messageOf(error)})`)
+  }
 }
 
 /** kafkajs keeps its authenticator on this object, and reads user and password from it at each login. */
