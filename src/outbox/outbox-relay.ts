@@ -3,8 +3,8 @@ import { backoff } from '../std/backoff.ts'
 import type { Clock } from '../std/clock.ts'
 import { messageOf } from '../std/failure.ts'
 import { answerWithin, withinDeadline } from '../std/within-deadline.ts'
-import type { OutboxRecord, OutboxSender } from './outbox-sender.ts'
-import { OUTBOX_SHARDS, type OutboxSession } from './outbox-session.ts'
+import type { OutboxRecord, OutboxSender, SendOutcome } from './outbox-sender.ts'
+import { OUTBOX_SHARDS, type OutboxRow, type OutboxSession } from './outbox-session.ts'
 import { blockLimits, publishBlock } from './publish-block.ts'
 
 /** How often the shards are divided among the relays; milliseconds. */
@@ -15,8 +15,8 @@ const TROUBLE = { baseMs: 500, maxMs: 30_000 }
 const SEND_DEADLINE_MS = 60_000
 /** The longest that a stop waits for sends in flight; their events are sent again by the next relay. Milliseconds. */
 const STOP_MS = 5_000
-/** Events with an unknown outcome that are remembered, to count their repeats. */
-const MOST_UNKNOWN = 10_000
+/** Events that are remembered in each of the two lists. A block of each shard may be unmarked. */
+const MOST_REMEMBERED = 10_000
 
 /** What `/status` says of the relay in this process. */
 export interface OutboxStatus {
@@ -72,8 +72,10 @@ export function createOutboxRelay(of: {
 }): OutboxRelay {
   const { clock, observe } = of
   const troubles = new Map<number, Trouble>()
-  /** Positions of events that were sent without a known outcome. */
+  /** Events that were sent without a known outcome: to be sent again, and counted as repeats then. */
   const unknown = new Set<string>()
+  /** Events that are in the log and not marked yet, since the database did not take the marks: they are only to be marked. */
+  const acknowledged = new Set<string>()
   /** Why it has no connection of its own. */
   let broken: Pick<Trouble, 'reason' | 'since'> | null = null
   let tenure: Tenure | null = null
@@ -153,14 +155,18 @@ export function createOutboxRelay(of: {
   async function publishNext({ session }: Tenure, shard: Shard, isOurs: () => boolean): Promise<boolean> {
     const startedAt = clock.monotonic()
     const rows = await session.block(shard.number, blockLimits)
-    const { published, failed, trouble, ...outcome } = await publishBlock(rows, { send: sendInTime }, isOurs)
-    const repeats = published.filter(({ position }) => unknown.has(position)).length
-    if (unknown.size > MOST_UNKNOWN) unknown.clear()
-    // Until they are marked, all of them may be sent again.
-    for (const { position } of [...published, ...outcome.unknown]) unknown.add(position)
+    const unmarked = rows.filter((row) => acknowledged.has(keyOf(row)))
+    const wanting = unmarked.length === 0 ? rows : rows.filter((row) => !acknowledged.has(keyOf(row)))
+    const { published, repeated, failed, trouble, ...outcome } = await publishBlock(wanting, { send: sendInTime }, isOurs)
+    const before = new Set(repeated)
+    const repeats = published.filter((row) => before.has(row) || unknown.has(keyOf(row))).length
+    for (const row of [...published, ...failed.map((one) => one.row)]) unknown.delete(keyOf(row))
+    remember(unknown, outcome.unknown)
+    remember(acknowledged, published)
     if (published.length > 0) observe({ is: 'outbox-sent', shard: shard.number, events: published.length })
-    await session.settle(published, failed)
-    for (const { position } of [...published, ...failed.map(({ row }) => row)]) unknown.delete(position)
+    const marked = [...unmarked, ...published]
+    await session.settle(marked, failed)
+    for (const row of marked) acknowledged.delete(keyOf(row))
 
     const durationMs = clock.monotonic() - startedAt
     if (published.length > 0) observe({ is: 'outbox-published', shard: shard.number, events: published.length, repeats, durationMs })
@@ -173,8 +179,13 @@ export function createOutboxRelay(of: {
     return rows.length > 0 && trouble === undefined
   }
 
-  async function sendInTime(topic: string, records: readonly OutboxRecord[]) {
-    return answerWithin(SEND_DEADLINE_MS, of.sender.send(topic, records), `Kafka has not answered for ${SEND_DEADLINE_MS / 1_000} s`, clock)
+  async function sendInTime(topic: string, records: readonly OutboxRecord[]): Promise<SendOutcome<OutboxRecord>> {
+    const late = `Kafka has not answered for ${SEND_DEADLINE_MS / 1_000} s`
+    try {
+      return await answerWithin(SEND_DEADLINE_MS, of.sender.send(topic, records), late, clock)
+    } catch (error) {
+      return { acknowledged: [], unknown: records, trouble: error }
+    }
   }
 
   function wait(shard: number, error: unknown): void {
@@ -239,4 +250,14 @@ export function createOutboxRelay(of: {
 
 function numbersOf(shards: ReadonlyMap<number, unknown>): readonly number[] {
   return [...shards.keys()].toSorted((one, other) => one - other)
+}
+
+/** Not the position alone: after a restore of the database another event may have it. */
+function keyOf({ position, id }: OutboxRow): string {
+  return `${position} ${id}`
+}
+
+function remember(list: Set<string>, rows: readonly OutboxRow[]): void {
+  if (list.size > MOST_REMEMBERED) list.clear()
+  for (const row of rows) list.add(keyOf(row))
 }

@@ -16,12 +16,21 @@ export interface Refusal {
   readonly sentence: string
 }
 
+/** What became of records. A record that is in neither list was not appended. */
+export interface SendOutcome<Sent> {
+  /** By all in-sync replicas. */
+  readonly acknowledged: readonly Sent[]
+  /** Sent without an answer: they may be in the log. */
+  readonly unknown: readonly Sent[]
+  /** Why records are not acknowledged: sending them again would not help. */
+  readonly refusal?: Refusal
+  /** Why records are not acknowledged, where it may pass: no broker answers, a login is refused, too few replicas. */
+  readonly trouble?: unknown
+}
+
 /** The relay's port to Kafka. */
 export interface OutboxSender {
-  /**
-   * Appends the records, keeping the order within each key; resolves to null when all replicas have acknowledged all of them. After a
-   * refusal of `records`, and when it throws (no broker answers, a login is refused), some may have been appended.
-   */
-  send(topic: string, records: readonly OutboxRecord[]): Promise<Refusal | null>
+  /** Appends the records, keeping the order within each key. Never rejects. */
+  send(topic: string, records: readonly OutboxRecord[]): Promise<SendOutcome<OutboxRecord>>
   disconnect(): Promise<void>
 }

@@ -5,20 +5,22 @@ import type { BlockLimits, FailedRow, OutboxRow } from './outbox-session.ts'
 /** Memory of a shard, and a batch that every broker takes: its default for `message.max.bytes` is 1 MiB. */
 export const blockLimits: BlockLimits = { rows: 500, bytes: 524_288, rowBytes: 8_388_608 }
 
-/** What became of a block. Rows that are in none of the lists are read again. */
+/** What became of a block. Rows that are in none of the lists were not appended, and are read again. */
 export interface BlockOutcome {
   /** Acknowledged by all replicas. */
   readonly published: readonly OutboxRow[]
+  /** Of these, those that were sent before without a known outcome, in this block. */
+  readonly repeated: readonly OutboxRow[]
   readonly failed: readonly FailedRow[]
   /** Sent, without a known outcome: they may be in the log. */
   readonly unknown: readonly OutboxRow[]
-  /** Why the rest was not sent; undefined when nothing is left. */
+  /** Why the rest is not published; undefined when nothing is left. */
   readonly trouble: unknown
 }
 
 /**
- * Sends a block in its order, each topic by itself. Where Kafka refuses records, it sends ever smaller parts until the one at fault is alone:
- * that one fails, and the others are published. `isOurs` is asked before each send; the block ends when it says no.
+ * Sends a block in its order, each topic by itself. Where Kafka refuses records, it sends ever smaller parts of what is not acknowledged until
+ * the one at fault is alone: that one fails, and the others are published. `isOurs` is asked before each send; the block ends when it says no.
  */
 export async function publishBlock(
   rows: readonly OutboxRow[],
@@ -26,42 +28,54 @@ export async function publishBlock(
   isOurs: () => boolean,
 ): Promise<BlockOutcome> {
   const published: OutboxRow[] = []
+  const repeated: OutboxRow[] = []
   const failed: FailedRow[] = []
   const unknown = new Set<OutboxRow>()
   const sendable: OutboxRow[] = []
+  let trouble: unknown
   for (const row of rows) {
     const fault = faultOf(row)
     if (fault === null) sendable.push(row)
     else failed.push(fault)
   }
 
-  async function send(topic: string, part: readonly OutboxRow[]): Promise<void> {
-    if (part.length === 0 || !isOurs()) return
-    for (const row of part) unknown.add(row)
-    const refusal = await sender.send(topic, part.map(recordOf))
-    const isAlone = refusal !== null && (refusal.of === 'topic' || part.length === 1)
-    if (refusal !== null && !isAlone) {
-      // In order: what stands behind the row at fault is sent after what stands before it.
-      const half = Math.ceil(part.length / 2)
-      await send(topic, part.slice(0, half))
-      await send(topic, part.slice(half))
-      return
+  /** Whether what stands behind `part` may be sent. */
+  async function send(topic: string, part: readonly OutboxRow[]): Promise<boolean> {
+    if (part.length === 0) return true
+    if (!isOurs()) return false
+    const rowOf = new Map(part.map((row) => [recordOf(row), row]))
+    const outcome = await sender.send(topic, [...rowOf.keys()])
+    const left = new Set(part)
+    for (const record of outcome.acknowledged) {
+      const row = rowOf.get(record)
+      if (row === undefined || !left.delete(row)) continue
+      published.push(row)
+      if (unknown.delete(row)) repeated.push(row)
     }
-    for (const row of part) unknown.delete(row)
-    if (refusal === null) published.push(...part)
-    else failed.push(...part.map((row) => ({ row, reason: refusal.reason, error: refusal.sentence })))
+    for (const record of outcome.unknown) {
+      const row = rowOf.get(record)
+      if (row !== undefined) unknown.add(row)
+    }
+    const { refusal } = outcome
+    if (left.size === 0) return true
+    if (refusal === undefined) {
+      // Order is kept within a topic: the others need not wait for this one.
+      trouble ??= outcome.trouble ?? new Error(`Kafka has not acknowledged ${left.size} events for topic "${topic}"`)
+      return false
+    }
+    const wanting = [...left]
+    if (refusal.of === 'topic' || wanting.length === 1) {
+      for (const row of wanting) unknown.delete(row)
+      failed.push(...wanting.map((row) => ({ row, reason: refusal.reason, error: refusal.sentence })))
+      return true
+    }
+    // In order: what stands behind the row at fault is sent after what stands before it.
+    const half = Math.ceil(wanting.length / 2)
+    return (await send(topic, wanting.slice(0, half))) && (await send(topic, wanting.slice(half)))
   }
 
-  let trouble: unknown
-  for (const [topic, part] of Map.groupBy(sendable, (row) => row.topic)) {
-    try {
-      await send(topic, part)
-    } catch (error) {
-      // Order is kept within a topic: the others need not wait for this one.
-      trouble ??= error
-    }
-  }
-  return { published, failed, unknown: [...unknown], trouble }
+  for (const [topic, part] of Map.groupBy(sendable, (row) => row.topic)) await send(topic, part)
+  return { published, repeated, failed, unknown: [...unknown], trouble }
 }
 
 /** What is wrong with a row whatever Kafka says; null when nothing is. */

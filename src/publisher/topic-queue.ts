@@ -26,6 +26,8 @@ export interface Queued {
 export interface Appender {
   connect(): Promise<void>
   send(topic: string, messages: EventMessage[]): Promise<void>
+  /** What became of a message of a send that was rejected; it is not sent again once it is acknowledged. */
+  outcomeOf(message: EventMessage): string | undefined
   disconnect(): Promise<void>
 }
 
@@ -38,8 +40,8 @@ export interface TopicQueueOptions {
 
 /**
  * The events of one topic, in the order in which they were added: one request at a time, which holds what has come meanwhile, and the
- * next only once this is acknowledged or given up. A request is repeated as it was until it succeeds, under the sequence numbers by which
- * the broker recognises it; so retries neither change the order nor double an event. A request with other events is sent by another
+ * next only once this is acknowledged or given up. What a partition has not acknowledged is repeated as it was until it succeeds, under the
+ * sequence numbers by which the broker recognises it; so retries neither change the order nor double an event. A request with other events is sent by another
  * appender, under other sequence numbers.
  */
 export class TopicQueue {
@@ -117,10 +119,11 @@ export class TopicQueue {
     for (let attempt = 1; !signal.aborted; attempt++) {
       const wanted = left.filter(({ waiter }) => !waiter.isOver)
       if (wanted.length < left.length && attempt > 1) await this.disconnect()
-      left = wanted
+      if (wanted.length === 0) return
+      const result = await this.#try(wanted)
+      left = result.left
       if (left.length === 0) return
-      const refusal = await this.#try(left)
-      if (refusal === 'acknowledged') return
+      const { refusal } = result
       // A topic that was created just now is not known to every broker yet.
       const isFinal = refusal !== null && (refusal.isOf !== 'topic' || attempt >= TOPIC_ATTEMPTS)
       if (isFinal) {
@@ -133,23 +136,27 @@ export class TopicQueue {
     }
   }
 
-  async #try(events: readonly Queued[]): Promise<'acknowledged' | Refusal | null> {
+  /** Sends the events once, and tells those who wait for the ones that are acknowledged: each partition acknowledges by itself. */
+  async #try(events: readonly Queued[]): Promise<{ readonly left: readonly Queued[]; readonly refusal: Refusal | null }> {
     const { topic, refusalOf } = this.#options
+    let appender: Appender | null = null
     try {
-      const appender = await this.#connected()
+      appender = await this.#connected()
       await appender.send(
         topic,
         events.map(({ message }) => message),
       )
     } catch (error) {
       this.#trouble = messageOf(error)
+      const isDone = ({ message }: Queued) => appender?.outcomeOf(message) === 'acknowledged'
+      for (const { waiter } of events.filter(isDone)) waiter.acknowledged()
       // The broker does not accept its sequence numbers any more, for example.
       if (!isBrokerTrouble(error)) await this.disconnect()
-      return refusalOf(error)
+      return { left: events.filter((event) => !isDone(event)), refusal: refusalOf(error) }
     }
     this.#trouble = null
     for (const { waiter } of events) waiter.acknowledged()
-    return 'acknowledged'
+    return { left: [], refusal: null }
   }
 
   async #connected(): Promise<Appender> {

@@ -52,7 +52,7 @@ export async function recordsOf(brokers: readonly string[], topic: string): Prom
 /** Creates topics on these brokers, with the given settings. */
 export async function createTopics(
   brokers: readonly string[],
-  topics: readonly { readonly name: string; readonly partitions: number; readonly config?: Readonly<Record<string, string>> }[],
+  topics: readonly Parameters<ReturnType<typeof createKafkaAdmin>['createTopic']>[0][],
 ): Promise<void> {
   const admin = createKafkaAdmin({ brokers, clientId: 'test' })
   await admin.connect()

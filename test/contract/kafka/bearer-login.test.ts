@@ -63,6 +63,10 @@ test('a token that is given is read again for each login, before the session of 
   await client.disconnect()
 })
 
+function sealed(): Promise<string> {
+  return Promise.reject(new Error('the vault is sealed'))
+}
+
 test('a function is asked for the token of each login, and what it throws is named', async () => {
   let asked = 0
   const token = async () => {
@@ -78,8 +82,7 @@ test('a function is asked for the token of each login, and what it throws is nam
   expect(await client.topics([])).toEqual(new Map())
   expect(asked).toBeGreaterThan(before)
   await client.disconnect()
-  const away = () => Promise.reject(new Error('the vault is sealed'))
-  expect(messageOf(await refusal({ mechanism: 'OAUTHBEARER', token: away }))).toBe('sasl.token gives no token (the vault is sealed)')
+  expect(messageOf(await refusal({ mechanism: 'OAUTHBEARER', token: sealed }))).toBe('sasl.token gives no token (the vault is sealed)')
 })
 
 test('a client requests one token for its logins, and another before the first one ends', async () => {

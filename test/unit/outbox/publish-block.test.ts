@@ -1,8 +1,9 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { OutboxRecord, Refusal } from '../../../src/outbox/outbox-sender.ts'
+import type { OutboxRecord, Refusal, SendOutcome } from '../../../src/outbox/outbox-sender.ts'
 import type { OutboxRow } from '../../../src/outbox/outbox-session.ts'
 import { publishBlock } from '../../../src/outbox/publish-block.ts'
+import { allOrNothing } from '../../support/send-outcome.ts'
 
 const tooLarge: Refusal = { of: 'records', reason: 'too-large', sentence: 'too large' }
 const unknownTopic: Refusal = { of: 'topic', reason: 'unknown-topic', sentence: 'no such topic' }
@@ -17,18 +18,35 @@ function row(position: number, more: Partial<OutboxRow> = {}): OutboxRow {
 function createLog(bad: readonly string[] = [], topics: readonly string[] = ['events', 'others']) {
   const appended: string[] = []
   let sends = 0
-  return {
-    appended,
-    sends: () => sends,
-    send: async (topic: string, records: readonly OutboxRecord[]): Promise<Refusal | null> => {
-      sends++
-      if (!topics.includes(topic)) return unknownTopic
-      const values = records.map(({ value }) => value.toString())
-      if (values.some((value) => bad.includes(value))) return tooLarge
-      appended.push(...values)
-      return null
-    },
+  const { send } = allOrNothing(async (topic, records) => {
+    sends++
+    if (!topics.includes(topic)) return unknownTopic
+    const values = records.map(({ value }) => value.toString())
+    if (values.some((value) => bad.includes(value))) return tooLarge
+    appended.push(...values)
+    return null
+  })
+  return { appended, sends: () => sends, send }
+}
+
+/** A broker with a partition for each key, which answers for each by itself. */
+function createPartitions(answer: (key: string, values: readonly string[]) => 'acknowledged' | 'unknown' | 'unsent', more: object = {}) {
+  const appended: string[] = []
+  const send = async (_: string, records: readonly OutboxRecord[]): Promise<SendOutcome<OutboxRecord>> => {
+    const parts = [...Map.groupBy(records, ({ key }) => key)]
+    const answers = parts.map(([key, part]) => ({
+      part,
+      is: answer(
+        key,
+        part.map(({ value }) => value.toString()),
+      ),
+    }))
+    const those = (is: string) => answers.filter((one) => one.is === is).flatMap(({ part }) => part)
+    appended.push(...[...those('acknowledged'), ...those('unknown')].map(({ value }) => value.toString()))
+    const isWhole = answers.every(({ is }) => is === 'acknowledged')
+    return { acknowledged: those('acknowledged'), unknown: those('unknown'), ...(isWhole ? {} : more) }
   }
+  return { appended, send }
 }
 
 async function failAtOthers(topic: string): Promise<null> {
@@ -42,13 +60,13 @@ const positions = (rows: readonly OutboxRow[]) => rows.map(({ position }) => pos
 describe('a block', () => {
   it('is sent at once, in its order, with key, bytes and headers of each row', async () => {
     const sent: (readonly OutboxRecord[])[] = []
-    const send = async (_: string, records: readonly OutboxRecord[]) => {
+    const { send } = allOrNothing(async (_, records) => {
       sent.push(records)
       return null
-    }
+    })
     const rows = [row(1, { headers: { 'event-type': 'user.signed_up', odd: 7 } }), row(2, { key: 'other' })]
     const outcome = await publishBlock(rows, { send }, ours)
-    expect(outcome).toEqual({ published: rows, failed: [], unknown: [], trouble: undefined })
+    expect(outcome).toEqual({ published: rows, repeated: [], failed: [], unknown: [], trouble: undefined })
     expect(sent).toEqual([
       [
         { key: 'key', value: Buffer.from('1'), headers: { 'event-type': 'user.signed_up', odd: '7' } },
@@ -105,8 +123,37 @@ describe('a block', () => {
 
   it('ends a topic where Kafka does not answer: what was sent is unknown, what comes after it was not sent; other topics go on', async () => {
     const rows = [row(1), row(2, { topic: 'others' }), row(3, { topic: 'third' })]
-    const { published, unknown, trouble } = await publishBlock(rows, { send: failAtOthers }, ours)
+    const { published, unknown, trouble } = await publishBlock(rows, allOrNothing(failAtOthers), ours)
     expect([positions(published), positions(unknown), String(trouble)]).toEqual([['1', '3'], ['2'], 'Error: no broker answers'])
+  })
+
+  it('publishes what other partitions have acknowledged, where one takes nothing', async () => {
+    const rows = [row(1, { key: 'a' }), row(2, { key: 'b' }), row(3, { key: 'c' }), row(4, { key: 'a' })]
+    const why = { trouble: new Error('fewer in-sync replicas') }
+    const log = createPartitions((key) => (key === 'b' ? 'unsent' : key === 'c' ? 'unknown' : 'acknowledged'), why)
+    const { published, repeated, unknown, trouble } = await publishBlock(rows, log, ours)
+    expect([positions(published), positions(unknown), positions(repeated), trouble]).toEqual([['1', '4'], ['3'], [], why.trouble])
+  })
+
+  it('sends again what is not acknowledged only, to find the row at fault, and counts what it repeats', async () => {
+    const rows = [row(1, { key: 'a' }), row(2, { key: 'b' }), row(3, { key: 'b' }), row(4, { key: 'c' })]
+    let sends = 0
+    const log = createPartitions(
+      (key, values) => {
+        sends++
+        if (key === 'b') return values.includes('3') ? 'unsent' : 'acknowledged'
+        return key === 'c' && sends <= 3 ? 'unknown' : 'acknowledged'
+      },
+      { refusal: tooLarge },
+    )
+    const { published, repeated, failed, unknown } = await publishBlock(rows, log, ours)
+    expect([positions(published), positions(repeated), positions(failed.map((one) => one.row)), unknown]).toEqual([
+      ['1', '2', '4'],
+      ['4'],
+      ['3'],
+      [],
+    ])
+    expect(log.appended).toEqual(['1', '4', '2', '4'])
   })
 
   it('sends nothing more once the lock of its shard may be lost', async () => {

@@ -31,6 +31,7 @@ function createTransport(options: Partial<TransportOptions> & { send?: () => Pro
     createAppender: () => ({
       connect,
       disconnect: () => Promise.resolve(),
+      outcomeOf: () => 'unknown',
       send: async (_, messages) => {
         await send()
         sent.push(messages.length)

@@ -7,8 +7,11 @@ import { refusalOf } from '../../../src/publisher/refusal.ts'
 const brokerError = (type: string, retriable: boolean) => Object.assign(new Error(type), { name: 'KafkaJSProtocolError', type, retriable })
 const away = () => Object.assign(new Error('connect ECONNREFUSED'), { name: 'KafkaJSConnectionError' })
 
-/** Records the requests of all appenders as `appender: a b c`; `answer` decides about each. */
-function createKafka(answer: (values: readonly string[], request: number) => Promise<void> | void = () => undefined) {
+/** Records the requests of all appenders as `appender: a b c`; `answer` decides about each, `acknowledged` what a rejected one appended. */
+function createKafka(
+  answer: (values: readonly string[], request: number) => Promise<void> | void = () => undefined,
+  acknowledged: readonly string[] = [],
+) {
   const requests: string[] = []
   let appenders = 0
   let mostAtOnce = 0
@@ -23,6 +26,7 @@ function createKafka(answer: (values: readonly string[], request: number) => Pro
       return {
         connect: () => Promise.resolve(),
         disconnect: () => Promise.resolve(),
+        outcomeOf: ({ value }) => (acknowledged.includes(value.toString()) ? 'acknowledged' : 'unknown'),
         send: async (_, messages) => {
           const values = messages.map(({ value }) => value.toString())
           requests.push(`${name}: ${values.join(' ')}`)
@@ -87,6 +91,23 @@ describe('the queue of a topic', () => {
     queue.add([createEvent('c').event])
     await queue.idle()
     expect(requests).toEqual(['1: a b', '1: a b', '1: a b', '1: a b', '1: c'])
+  })
+
+  it('repeats what other partitions have not acknowledged only, over the same appender, and settles the rest at once', async () => {
+    const [a, b, c] = [createEvent('a'), createEvent('b'), createEvent('c')]
+    const settled: string[][] = []
+    const { queue, requests } = createKafka(
+      (_, request) => {
+        settled.push([a, b, c].flatMap(({ outcome }) => outcome))
+        return request < 3 ? Promise.reject(away()) : undefined
+      },
+      ['a', 'c'],
+    )
+    queue.add([a.event, b.event, c.event])
+    await queue.idle()
+    expect(requests).toEqual(['1: a b c', '1: b', '1: b'])
+    expect(settled).toEqual([[], ['acknowledged', 'acknowledged'], ['acknowledged', 'acknowledged']])
+    expect([a, b, c].map(({ outcome }) => outcome)).toEqual([['acknowledged'], ['acknowledged'], ['acknowledged']])
   })
 
   it('sends a request without an event that was given up over another appender', async () => {

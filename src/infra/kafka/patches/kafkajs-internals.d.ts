@@ -66,7 +66,36 @@ declare module 'kafkajs/src/broker/index.js' {
       }[]
     }[]
   }
-  const Broker: { readonly prototype: { fetch(this: object, request: object): Promise<FetchReply> } }
+  interface ProduceRequest {
+    readonly topicData: readonly {
+      readonly topic: string
+      readonly partitions: { readonly partition: number; readonly messages: readonly object[] }[]
+    }[]
+  }
+  interface ProduceReply {
+    readonly topics: readonly {
+      readonly topicName: string
+      readonly partitions: readonly { readonly partition: number; readonly errorCode: number }[]
+    }[]
+  }
+  interface Response<Reply> {
+    decode(bytes: Buffer): Promise<Reply>
+    /** Rejects with the first error in the reply. */
+    parse(reply: Reply): Promise<Reply>
+  }
+  interface ProducingBroker {
+    /** What builds a request, by the versions that both sides know. */
+    lookupRequest(
+      key: number,
+      versions: object,
+    ): (fields: object) => { readonly request: object; readonly response: Response<ProduceReply> }
+  }
+  const Broker: {
+    readonly prototype: {
+      fetch(this: object, request: object): Promise<FetchReply>
+      produce(this: ProducingBroker, request: ProduceRequest): Promise<ProduceReply>
+    }
+  }
   export = Broker
 }
 

@@ -12,55 +12,79 @@ import { createLogProducer, TopicMissing, type LogProducer } from './kafka-produ
  * all while it is still missing: thousands of its events must not hold up those of other topics.
  */
 export function createOutboxSender(settings: KafkaSettings): OutboxSender {
-  const producers = new Map<string, Promise<LogProducer>>()
+  const connections = new Map<string, Connection>()
   const missing = new Set<string>()
 
-  function producerOf(topic: string): Promise<LogProducer> {
-    const known = producers.get(topic)
+  function connectionTo(topic: string): Connection {
+    const known = connections.get(topic)
     if (known !== undefined) return known
-    const opened = connected(createLogProducer(settings, missing.delete(topic) ? { retries: 1 } : {}))
-    producers.set(topic, opened)
-    // The next send tries again.
-    opened.catch(() => producers.delete(topic))
+    const producer = createLogProducer(settings, missing.delete(topic) ? { retries: 1 } : {})
+    const opened: Connection = { ready: connected(producer), producer, sends: 0 }
+    connections.set(topic, opened)
     return opened
   }
 
-  /** The next send begins with what the brokers say then. */
-  function drop(topic: string): void {
-    const dropped = producers.get(topic)
-    producers.delete(topic)
-    void dropped?.then((producer) => producer.disconnect()).catch(() => undefined)
+  /** The next send begins with what the brokers say then; sends of other shards over this connection come to their own end. */
+  function drop(topic: string, connection: Connection): void {
+    if (connections.get(topic) === connection) connections.delete(topic)
+  }
+
+  /** What {@link drop} has taken out of use is closed by its last send. */
+  function release(topic: string, connection: Connection): void {
+    connection.sends -= 1
+    if (connection.sends === 0 && connections.get(topic) !== connection) void connection.producer.disconnect().catch(noop)
   }
 
   return {
     async send(topic, records) {
-      const producer = await producerOf(topic)
+      const connection = connectionTo(topic)
+      const messages = records.map(({ key, value, headers }) => ({ key, value, headers: { ...headers } }))
+      connection.sends += 1
       try {
-        await producer.send(
-          topic,
-          records.map(({ key, value, headers }) => ({ key, value, headers: { ...headers } })),
-        )
-        return null
+        await connection.ready
+      } catch (trouble) {
+        drop(topic, connection)
+        return { acknowledged: [], unknown: [], trouble }
+      }
+      try {
+        await connection.producer.send(topic, messages)
+        return { acknowledged: records, unknown: [] }
       } catch (error) {
+        const by = Map.groupBy(records, (_, index) => outcomeIn(connection.producer, messages[index]))
+        const outcomes = { acknowledged: by.get('acknowledged') ?? [], unknown: by.get('unknown') ?? [] }
         const refusal = refusalOf(error, topic)
-        if (refusal === null || refusal.of === 'topic') drop(topic)
+        if (refusal === null || refusal.of === 'topic') drop(topic, connection)
         // A refused login concerns every topic: it is waited for.
-        if (refusal === null) throw accessRefused(error, settings) ?? error
+        if (refusal === null) return { ...outcomes, trouble: accessRefused(error, settings) ?? error }
         if (error instanceof TopicMissing && missing.size < MOST_MISSING) missing.add(topic)
-        return refusal
+        return { ...outcomes, refusal }
+      } finally {
+        release(topic, connection)
       }
     },
     disconnect: async () => {
-      await Promise.allSettled([...producers.values()].map(async (producer) => (await producer).disconnect()))
-      producers.clear()
+      await Promise.allSettled([...connections.values()].map(({ producer }) => producer.disconnect()))
+      connections.clear()
     },
   }
 }
 
-async function connected(producer: LogProducer): Promise<LogProducer> {
+interface Connection {
+  readonly producer: LogProducer
+  readonly ready: Promise<void>
+  /** In flight. */
+  sends: number
+}
+
+const noop = () => undefined
+
+function outcomeIn(producer: LogProducer, message: Parameters<LogProducer['outcomeOf']>[0] | undefined) {
+  return message === undefined ? undefined : producer.outcomeOf(message)
+}
+
+async function connected(producer: LogProducer): Promise<void> {
   try {
     await producer.connect()
-    return producer
   } catch (error) {
     await producer.disconnect()
     throw error
@@ -73,7 +97,12 @@ const MOST_MISSING = 1_000
 /** Null: it may pass by itself. Names of the errors: https://kafka.apache.org/protocol#protocol_error_codes */
 function refusalOf(error: unknown, topic: string): Refusal | null {
   const then = `then run workerctl outbox requeue --topic ${topic}`
-  if (error instanceof TopicMissing) return { of: 'topic', reason: 'unknown-topic', sentence: `${error.message}, ${then}` }
+  if (error instanceof TopicMissing)
+    return {
+      of: 'topic',
+      reason: 'unknown-topic',
+      sentence: `${error.message}; if the publisher means another topic, correct its \`topic\`, publish anew and delete these rows. Otherwise ${then}`,
+    }
   if (isBrokerError(error, 'INVALID_TOPIC_EXCEPTION'))
     return {
       of: 'topic',

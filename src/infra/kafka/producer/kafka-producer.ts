@@ -3,10 +3,13 @@ import type { ICustomPartitioner, Message, Producer } from 'kafkajs'
 import { systemClock } from '../../../std/clock.ts'
 import { OperatorError } from '../../../std/failure.ts'
 import { noConnection, groupRefused } from '../client/broker-refusal.ts'
-import { isBrokerError } from '../client/client-error.ts'
+import { hasCause, isBrokerError } from '../client/client-error.ts'
 import { createKafkaClient } from '../client/kafka-client.ts'
 import type { KafkaSettings } from '../client/kafka-client.ts'
 import { withinDeadline } from '../../../std/within-deadline.ts'
+import { AlreadyAcknowledged, outcomeOf, patchProduceOutcomes, requestsEnded, type ProduceOutcome } from '../patches/produce-outcomes.ts'
+
+patchProduceOutcomes()
 
 /** What a send to a topic that does not exist is rejected with. */
 export class TopicMissing extends OperatorError {}
@@ -15,8 +18,15 @@ export class TopicMissing extends OperatorError {}
 export interface LogProducer {
   /** @throws {OperatorError} no broker answers, or access is denied. */
   connect(): Promise<void>
-  /** @throws {OperatorError} the topic does not exist; any other error of the broker. Some messages may have been appended nevertheless. */
+  /**
+   * Messages that were acknowledged before are left out: the same list may be sent again after a failure.
+   *
+   * @throws {OperatorError} the topic does not exist; any other error of the broker. No request is in flight any more, and
+   *   {@link LogProducer.outcomeOf} says what became of each message
+   */
   send(topic: string, messages: Message[]): Promise<void>
+  /** What became of a message of {@link LogProducer.send}; undefined when it was never sent. */
+  outcomeOf(message: Message): ProduceOutcome | undefined
   disconnect(): Promise<void>
 }
 
@@ -46,6 +56,7 @@ export function createLogProducer(settings: KafkaSettings, { retries = 5 } = {})
         )
       }
     },
+    outcomeOf: (message) => producer.outcomeOf(message),
     disconnect: () => producer.disconnect(),
   }
 }
@@ -62,11 +73,11 @@ export function createRawProducer(settings: KafkaSettings, { retries, idempotent
   const { kafka, destroyConnections } = createKafkaClient(settings, { retries })
   const chosen = new ChosenPartitions()
   const copies = new WeakMap<Message, Message>()
-  // Of an idempotent producer, a message that is sent again keeps its partition: with another, a sequence number would mean another record.
+  // A message that is sent again keeps its partition: with another, a sequence number of an idempotent producer would mean another record.
   const copyOf = (message: Message): Message => {
     // kafkajs would use `Date.now()`, which need not be the time of day (std/clock.ts).
     const copy = copies.get(message) ?? { timestamp: String(systemClock.now()), ...message }
-    if (idempotent) copies.set(message, copy)
+    copies.set(message, copy)
     return copy
   }
   const producer = kafka.producer({
@@ -79,7 +90,11 @@ export function createRawProducer(settings: KafkaSettings, { retries, idempotent
     connect: () => producer.connect(),
     send: async (topic, messages) => {
       for (let from = 0; from < messages.length; from += SEND_LIMIT)
-        await sendAll(producer, chosen, topic, messages.slice(from, from + SEND_LIMIT).map(copyOf))
+        await sendAll(producer, topic, messages.slice(from, from + SEND_LIMIT).map(copyOf))
+    },
+    outcomeOf: (message) => {
+      const copy = copies.get(message)
+      return copy === undefined ? undefined : outcomeOf(copy)
     },
     disconnect: async () => {
       await withinDeadline(DISCONNECT_GRACE_MS, producer.disconnect().catch(noop)) // what it cannot close is destroyed
@@ -96,38 +111,44 @@ const DISCONNECT_GRACE_MS = 5_000
 const noop = () => undefined
 
 /**
- * Resends the messages that were not acknowledged. kafkajs silently leaves out messages for a partition that its metadata does not contain,
- * and, in a retry, messages for a broker that has already answered: if that broker has meanwhile become the leader of another partition, the
- * messages for that partition are never sent.
+ * Sends until all messages are acknowledged. kafkajs silently leaves out messages for a partition that its metadata does not contain, and, in a
+ * retry, messages for a broker that has already answered: if that broker has meanwhile become the leader of another partition, the messages
+ * for that partition are never sent.
  */
-async function sendAll(producer: Producer, chosen: ChosenPartitions, topic: string, messages: readonly Message[]): Promise<void> {
-  let left = messages
+async function sendAll(producer: Producer, topic: string, messages: readonly Message[]): Promise<void> {
+  let left = messages.filter(isWanting)
   while (left.length > 0) {
-    const acknowledged = await producer.send({ topic, messages: [...left], acks: -1 })
-    const partitions = new Set(acknowledged.map(({ partition }) => partition))
-    const missing = left.filter((message) => !partitions.has(chosen.of(message)))
+    const failure = await producer.send({ topic, messages: [...left], acks: -1 }).then(
+      () => null,
+      (error: unknown) => ({ error }),
+    )
+    await requestsEnded(left)
+    const missing = left.filter(isWanting)
+    if (missing.length > 0 && failure !== null && !hasCause(failure.error, ({ name }) => name === AlreadyAcknowledged.name))
+      throw failure.error
     if (missing.length === left.length) throw new Error(`the broker acknowledged none of the records sent to "${topic}"`)
     left = missing
   }
 }
 
-/** The partition of each message, which stays the same through all retries of kafkajs: an acknowledged partition then holds all of its messages. */
+const isWanting = (message: Message) => outcomeOf(message) !== 'acknowledged'
+
+/** The partition of each message, which stays the same through all retries, as the order within a key asks for. */
 class ChosenPartitions {
   readonly #partitions = new WeakMap<Message, number>()
 
-  /** The choice of `choose`, made once per message. */
+  /** The choice of `choose`, made once per message; none for one that is acknowledged, which kafkajs then leaves out of its retries. */
   once(choose: ReturnType<ICustomPartitioner>): ReturnType<ICustomPartitioner> {
     return (among) => {
+      if (outcomeOf(among.message) === 'acknowledged') return NO_PARTITION
       const partition = this.#partitions.get(among.message) ?? choose(among)
       this.#partitions.set(among.message, partition)
       return partition
     }
   }
-
-  of(message: Message): number {
-    return this.#partitions.get(message) ?? -1
-  }
 }
+
+const NO_PARTITION = -1
 
 /** The message's own partition where the topic has it, otherwise Kafka's default choice by key. */
 const partitionOrKey: ICustomPartitioner = () => {
