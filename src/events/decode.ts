@@ -2,7 +2,7 @@ import { envelopeFault, knownEvents, type KnownEvents } from './catalogue/catalo
 import { isCorrelationId } from './correlation.ts'
 import type { AnyEvent } from './event.ts'
 import { upcast } from './upcast.ts'
-import { readEnvelope } from './envelopes.ts'
+import { readEnvelope, type ReadEnvelope } from './envelopes.ts'
 import { isFramed, readFramed, type WriterSchemas } from './framed-value.ts'
 import { readJson } from './read-json.ts'
 import { typesInHeaders, type WithHeaders } from './header.ts'
@@ -18,7 +18,13 @@ export type Decoded =
   | { readonly is: 'event'; readonly event: AnyEvent }
   /** Well-formed, but of a type outside the catalogue: for other consumers of the topic. */
   | { readonly is: 'unknown-type' }
-  | { readonly is: 'fault'; readonly reason: DecodeFault; readonly detail: string; readonly envelope?: KnownEnvelope }
+  | {
+      readonly is: 'fault'
+      readonly reason: DecodeFault
+      readonly detail: string
+      readonly envelope?: KnownEnvelope
+      readonly correlationId?: string
+    }
 
 /** The envelope of an event with invalid data: ids in lower case, a type of the catalogue. */
 export interface KnownEnvelope {
@@ -82,6 +88,11 @@ function parse(encoded: EncodedEvent, limits: { readonly maxBytes: number }, sch
 function check({ value, isAvro }: Parsed, encoded: WithHeaders, known: KnownEvents): Decoded {
   const read = readEnvelope(value, encoded)
   if ('fault' in read) return fault('not-an-envelope', read.fault)
+  const checked = checkRead(read, isAvro === true, encoded, known)
+  return checked.is === 'fault' && isCorrelationId(read.correlationId) ? { ...checked, correlationId: read.correlationId } : checked
+}
+
+function checkRead(read: ReadEnvelope, isAvro: boolean, encoded: WithHeaders, known: KnownEvents): Decoded {
   // Of another team, in a form that says more than ours or less: only its type is read.
   if (read.foreignType !== undefined && known.definition(read.foreignType) === null) return { is: 'unknown-type' }
   const envelope = envelopeFault(read.fields)
@@ -97,7 +108,7 @@ function check({ value, isAvro }: Parsed, encoded: WithHeaders, known: KnownEven
   const versioned = upcast(event, read.versions, definition)
   if (typeof versioned === 'string') return fault('unsupported-version', versioned)
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked below
-  const complete = isAvro === true ? ({ ...versioned, data: known.withoutNulls(versioned.type, versioned.data) } as AnyEvent) : versioned
+  const complete = isAvro ? ({ ...versioned, data: known.withoutNulls(versioned.type, versioned.data) } as AnyEvent) : versioned
   return checkData(complete, read.correlationId, known)
 }
 

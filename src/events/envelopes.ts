@@ -26,7 +26,8 @@ type Fields = Readonly<Record<string, unknown>>
 /** Our own: what the publisher writes. */
 const domainEvent: Envelope = {
   name: 'a domain event',
-  reads: (value) => 'account_id' in value && 'data' in value,
+  // The data of a binary CloudEvent may have such fields too.
+  reads: (value, record) => 'account_id' in value && 'data' in value && (!isBinary(record) || ('id' in value && 'type' in value)),
   read: (value, record) => ({
     fields: value,
     versions: headerTexts(record, header.version),
@@ -37,7 +38,7 @@ const domainEvent: Envelope = {
 /** https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md */
 const structuredCloudEvent: Envelope = {
   name: 'a structured CloudEvent',
-  reads: (value) => 'specversion' in value,
+  reads: (value, record) => 'specversion' in value && !isBinary(record),
   read(value) {
     const { data_base64: encoded } = value
     if (typeof encoded !== 'string') return fromAttributes(value, value['data'])
@@ -49,7 +50,7 @@ const structuredCloudEvent: Envelope = {
 /** https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md#32-binary-content-mode */
 const binaryCloudEvent: Envelope = {
   name: 'a binary CloudEvent',
-  reads: (_, record) => headerTexts(record, 'ce_specversion').length > 0,
+  reads: (_, record) => isBinary(record),
   read(value, record) {
     const attributes: Record<string, unknown> = {}
     for (const name of attributeNames) {
@@ -59,6 +60,11 @@ const binaryCloudEvent: Envelope = {
     }
     return fromAttributes(attributes, value)
   },
+}
+
+/** Whether the attributes of a CloudEvent are in the headers. */
+function isBinary(record: WithHeaders): boolean {
+  return headerTexts(record, 'ce_specversion').length > 0
 }
 
 const attributeNames = ['specversion', 'id', 'source', 'type', 'time', 'accountid', 'eventversion', 'correlationid'] as const

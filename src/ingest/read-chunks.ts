@@ -115,9 +115,9 @@ function read(
   const decoded = decode(record, { maxBytes: reader.maxEventBytes }, schemas)
   if (decoded.is === 'unknown-type') return unknownType
   if (decoded.is === 'fault') {
-    const { reason, detail, envelope } = decoded
+    const { reason, detail, envelope, correlationId } = decoded
     const claimed = { eventId: envelope?.id ?? null, type: envelope?.type ?? null, campaignId: envelope?.campaignId ?? null }
-    faulty.push({ record, ...claimed, contentHash: null, reason, detail })
+    faulty.push({ record, ...claimed, contentHash: null, reason, detail, correlationId })
     return null
   }
   const { event } = decoded

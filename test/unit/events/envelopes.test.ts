@@ -159,6 +159,24 @@ test.each<[string, unknown, Readonly<Record<string, string>>]>([
   expect(decoded(value, headers)).toEqual({ is: 'event', event })
 })
 
+const invalid = { ...event, data: {} }
+
+test.each<[string, unknown, Readonly<Record<string, string>>]>([
+  ['an own envelope', invalid, { 'correlation-id': 'request 7' }],
+  ['a structured CloudEvent', { ...cloudEvent(event, { correlationid: 'request 7' }).toJSON(), data: {} }, {}],
+  ['a BusinessEvent', { ...businessEvent({ correlationId: 'request 7' }), data: {} }, {}],
+])('the correlation id of %s that is not valid is known too', (_, value, headers) => {
+  expect(decoded(value, headers)).toMatchObject({ is: 'fault', correlationId: 'request 7' })
+})
+
+test.each<[string, unknown]>([
+  ['fields of an own envelope', { account_id: 7, data: {} }],
+  ['a field of a structured one', { specversion: 2 }],
+])('the headers of a binary CloudEvent decide, although its data has %s', (_, data) => {
+  const headers = { ce_specversion: '1.0', ce_id: '7', ce_source: '/shop', ce_type: 'order.placed' }
+  expect(decoded(data, headers)).toEqual({ is: 'unknown-type' })
+})
+
 test.each<[string, unknown, Readonly<Record<string, string>>]>([
   ['a structured CloudEvent', { specversion: '1.0', id: '7', source: '/shop', type: 'order.placed', data: {} }, {}],
   ['a binary CloudEvent', {}, { ce_specversion: '1.0', ce_id: '7', ce_source: '/shop', ce_type: 'order.placed' }],
