@@ -14,6 +14,8 @@ export interface PersonRecord {
   readonly movements: number
   /** Events of the publishing outbox that hold data of the person, and are published or failed. */
   readonly events: number
+  /** The same that wait to be published: the relay sends them first. */
+  readonly waitingEvents: number
   /** The row in `waitlist_users`. */
   readonly person: 'present' | 'deleted' | 'gone'
   /** That row still stands in the ranking of its campaign. */
@@ -69,6 +71,11 @@ export function forgetSentences(userId: string, found: PersonRecord): readonly s
       ? []
       : [
           `${some(found.events, 'event')} in worker.outbox: ${found.events === 1 ? 'it is' : 'they are'} deleted; failed ones are not published any more.`,
+        ]),
+    ...(found.waitingEvents === 0
+      ? []
+      : [
+          `${some(found.waitingEvents, 'event')} in worker.outbox ${found.waitingEvents === 1 ? 'waits' : 'wait'} to be published: run the command again once they are (workerctl outbox list).`,
         ]),
     ...(found.deliveries === 0 ? [] : [`${some(found.deliveries, 'row')} of webhook_deliveries: the payload is emptied.`]),
   ]

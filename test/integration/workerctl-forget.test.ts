@@ -126,9 +126,12 @@ test("forget deletes a person's events from the outbox, and neither those of oth
       publisher.inTransaction(tx).publishUserSignedUp({ ...campaign, userId: person, email: 'guest@example.com' }),
     )
   for (const person of [userId, userId, userId, randomUUID()]) await publish(person)
+  await sql.query(`UPDATE worker.outbox SET payload = replace(payload, $1, upper($1)) WHERE position = 2`, [userId])
   await sql.query('UPDATE worker.outbox SET published_at = now() WHERE position IN (1, 4)')
   await sql.query(`UPDATE worker.outbox SET failed_at = now() WHERE position = 2`)
-  expect((await s.workerctl(['forget', '--user', userId, '--dry-run'])).out).toContain('2 events in worker.outbox: they are deleted')
+  const { out } = await s.workerctl(['forget', '--user', userId, '--dry-run'])
+  expect(out).toContain('2 events in worker.outbox: they are deleted')
+  expect(out).toContain('1 event in worker.outbox waits to be published: run the command again once they are (workerctl outbox list).')
   expect((await s.workerctl(['forget', '--user', userId, '--yes'])).out).toContain('2 events deleted from worker.outbox.')
   expect(await sql.query('SELECT position FROM worker.outbox ORDER BY position')).toEqual([{ position: '3' }, { position: '4' }])
 })

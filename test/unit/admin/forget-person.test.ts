@@ -11,6 +11,7 @@ const found: PersonRecord = {
   deliveries: 0,
   mails: 3,
   movements: 0,
+  waitingEvents: 0,
   events: 0,
   person: 'gone',
   ranked: false,

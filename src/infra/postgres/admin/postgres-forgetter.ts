@@ -34,11 +34,11 @@ export function createForgetter(database: Database): Forgetter {
 /** Types of events that hold personal data. */
 const personalTypes = events.filter(({ personal }) => personal.length > 0).map(({ type }) => type)
 
-/**
- * Events of the outbox that hold data of the person, and are published or will never be by themselves; the relay publishes others within a
- * second. Found by the text, because it is the value of the record as it is.
- */
-const theirEvents = `type = ANY ($TYPES::text[]) AND strpos(payload, $1::uuid::text) > 0 AND (published_at IS NOT NULL OR failed_at IS NOT NULL)`
+/** Events of the outbox that hold data of the person. Found by the text, because it is the value of the record as it is; ids may be in capitals. */
+const ofPerson = `type = ANY ($TYPES::text[]) AND strpos(lower(payload), $1::uuid::text) > 0`
+/** Of these, those that are published or will never be by themselves; the others are the relay's. */
+const theirEvents = `${ofPerson} AND (published_at IS NOT NULL OR failed_at IS NOT NULL)`
+const theirWaitingEvents = `${ofPerson} AND published_at IS NULL AND failed_at IS NULL`
 
 const findStatement = `
 WITH theirs AS MATERIALIZED (SELECT id, state, group_name, key, channel FROM worker.intents WHERE user_id = $1)
@@ -50,6 +50,7 @@ SELECT (SELECT coalesce(json_agg(json_build_object('state', state, 'count', coun
        (SELECT count(*)::int FROM platform.email_logs WHERE user_id = $1) AS mails,
        (SELECT count(*)::int FROM worker.position_changes WHERE user_id = $1) AS movements,
        (SELECT count(*)::int FROM worker.outbox WHERE ${theirEvents.replace('$TYPES', '$2')}) AS events,
+       (SELECT count(*)::int FROM worker.outbox WHERE ${theirWaitingEvents.replace('$TYPES', '$2')}) AS "waitingEvents",
        EXISTS (SELECT FROM platform.waitlist_users WHERE id = $1 AND ranked_score IS NOT NULL) AS ranked,
        coalesce((SELECT CASE WHEN deleted_at IS NULL THEN 'present' ELSE 'deleted' END FROM platform.waitlist_users WHERE id = $1), 'gone') AS person`
 
