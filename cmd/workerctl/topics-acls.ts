@@ -22,13 +22,20 @@ Kafka's own tool: an administrator runs them, with --command-config where the li
 The groups are those that run by default or are named in KAFKA_GROUPS; a daemon that runs some of them needs the ACLs of those only.
 
 A principal is User: and the user name of the login; with a client certificate and no login, User: and the subject of the certificate,
-such as User:CN=worker,O=Example. "reconcile --publish" publishes, and so do the daemons where the platform publishes in its transactions
-(worker.outbox): their user then needs the ACLs of a publisher too. "topics" needs other rights (docs/guide/workerctl.md).
+such as User:CN=worker,O=Example. "reconcile --publish" publishes: its user needs the ACLs of a publisher. Daemons publish what the platform
+writes to worker.outbox; where it writes nothing there, set OUTBOX_RELAY=false and leave these out. "topics" needs other rights
+(docs/guide/workerctl.md).
 
 Examples:
   npm run -s workerctl -- topics acls --principal User:worker --publisher User:platform
   npm run -s workerctl -- topics acls --group email-workers
   npm run -s workerctl -- topics acls --json`
+
+const titles = {
+  group: 'group',
+  relay: 'relay of worker.outbox, in every daemon unless OUTBOX_RELAY is false',
+  publisher: 'publishers of events',
+} as const
 
 export function addTopicsAcls(parent: Command, terminal: Terminal): void {
   parent
@@ -44,14 +51,16 @@ export function addTopicsAcls(parent: Command, terminal: Terminal): void {
       const { kafka } = config
       const principal = checked('--principal', options.principal ?? defaultPrincipal(kafka.sasl))
       const chosen = options.group === undefined ? groups.filter(({ enabled }) => enabled) : [findGroup(groups, options.group)]
-      const grants: Grant[] = chosen.map((group) => ({ group: group.id, principal, rights: rightsOfGroup(group) }))
+      const grants: Grant[] = chosen.map((group) => ({ role: 'group', group: group.id, principal, rights: rightsOfGroup(group) }))
       if (options.group === undefined) {
         const topics = eventTopics(events, kafka.topic).map(({ name }) => name)
-        grants.push({ group: null, principal: checked('--publisher', options.publisher), rights: rightsOfPublisher(topics) })
+        const rights = rightsOfPublisher(topics)
+        if (config.outbox.relay) grants.push({ role: 'relay', group: null, principal, rights })
+        grants.push({ role: 'publisher', group: null, principal: checked('--publisher', options.publisher), rights })
       }
       if (options.json === true) return terminal.out(renderJson({ grants }))
       for (const grant of grants) {
-        terminal.out(`# ${grant.group === null ? 'publishers of events' : `group ${grant.group}`}`)
+        terminal.out(`# ${titles[grant.role]}${grant.group === null ? '' : ` ${grant.group}`}`)
         for (const command of aclCommands(grant, kafka.brokers)) terminal.out(command)
       }
     })

@@ -77,7 +77,7 @@ function complaint(daemon: Daemon): Promise<string> {
   return seen.then(() => found)
 }
 
-test('with exactly the printed ACLs an event has its effects, a poison record becomes a dead letter, and the publisher publishes', async () => {
+test('with exactly the printed ACLs an event has its effects, a poison record becomes a dead letter, and publisher and relay publish', async () => {
   await broker.grant(...printed)
   const daemon = fixture.daemon(broker.login)
   await daemon.ready()
@@ -85,6 +85,11 @@ test('with exactly the printed ACLs an event has its effects, a poison record be
   await fixture.sendRaw([{ key: 'k', value: Buffer.from('{'), headers: { 'event-type': 'user.signed_up' } }])
   await fixture.drained()
   expect(fixture.smtp.counters.accepted).toBe(1)
+  const platform = new Platform(fixture.sql)
+  const campaign = await platform.campaign()
+  const person = await platform.person(campaign)
+  await fixture.transaction((tx) => fixture.publisher.inTransaction(tx).publishUserSignedUp({ ...campaign, ...person }))
+  await eventually('the event of the outbox has its effect', () => fixture.smtp.counters.accepted === 2 || 'not yet')
   const letters = await fixture.sql.query<{ group_name: string }>('SELECT group_name FROM worker.dead_letters')
   expect(letters.map(({ group_name: group }) => group)).toContain(fixture.group('email-workers'))
   daemon.kill('SIGTERM')
@@ -92,7 +97,7 @@ test('with exactly the printed ACLs an event has its effects, a poison record be
   expectClean(daemon)
 })
 
-test('the ACLs of one group are the rows of the next table, and those of all hold one of the publisher more', async () => {
+test('the ACLs of one group are the rows of the next table, and those of all hold one of the relay and one of the publisher more', async () => {
   const group = fixture.group('email-workers')
   const dlq = `${fixture.topic}.${group}.dlq`
   expect(await acls('--group', group)).toEqual([
@@ -101,8 +106,11 @@ test('the ACLs of one group are the rows of the next table, and those of all hol
     ['group', group, 'Read', 'worker'],
     ['topic', dlq, 'Write', 'worker'],
   ])
-  expect(printed).toHaveLength(4 * fixture.groups.length + 1)
-  expect(printed.at(-1)).toEqual(['topic', fixture.topic, 'Write', 'publisher'])
+  expect(printed).toHaveLength(4 * fixture.groups.length + 2)
+  expect(printed.slice(-2)).toEqual([
+    ['topic', fixture.topic, 'Write', 'worker'],
+    ['topic', fixture.topic, 'Write', 'publisher'],
+  ])
 })
 
 test.each<[string, (topic: string, group: string) => Right, RegExp]>([
@@ -165,8 +173,11 @@ test('a missing principal, and text that is not one, is refused with a sentence'
   const json = await runWorkerctl(['topics', 'acls', '--principal', 'User:w', '--json'], fixture.variables)
   expect(JSON.parse(json.out)).toMatchObject({
     grants: [
-      ...fixture.groups.map((name) => ({ group: fixture.group(name), principal: 'User:w' })),
-      { group: null, principal: 'User:publisher' },
+      ...fixture.groups.map((name) => ({ role: 'group', group: fixture.group(name), principal: 'User:w' })),
+      { role: 'relay', group: null, principal: 'User:w' },
+      { role: 'publisher', group: null, principal: 'User:publisher' },
     ],
   })
+  const without = await runWorkerctl(['topics', 'acls', '--principal', 'User:w'], { ...fixture.variables, OUTBOX_RELAY: 'false' })
+  expect(without.out).not.toContain('relay')
 })

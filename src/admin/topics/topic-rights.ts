@@ -10,7 +10,9 @@ export interface TopicRight {
 
 /** The rights of one consumer group, or of publishers, and who is to have them, such as `User:worker`. */
 export interface Grant {
-  /** The id of the group; null: whatever publishes events. */
+  /** `publisher`: whatever publishes events. `relay`: the daemons that publish the outbox. */
+  readonly role: 'group' | 'publisher' | 'relay'
+  /** The id of the group; null in the other roles. */
   readonly group: string | null
   readonly principal: string
   readonly rights: readonly TopicRight[]
