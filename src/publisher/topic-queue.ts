@@ -40,9 +40,9 @@ export interface TopicQueueOptions {
 
 /**
  * The events of one topic, in the order in which they were added: one request at a time, which holds what has come meanwhile, and the
- * next only once this is acknowledged or given up. What a partition has not acknowledged is repeated as it was until it succeeds, under the
- * sequence numbers by which the broker recognises it; so retries neither change the order nor double an event. A request with other events is sent by another
- * appender, under other sequence numbers.
+ * next only once this is acknowledged or given up. Each partition acknowledges by itself. The events of the others are repeated as they were
+ * until they succeed, under the sequence numbers by which the broker recognises them; so retries neither change the order nor double an event.
+ * A request with other events is sent by another appender, under other sequence numbers.
  */
 export class TopicQueue {
   readonly #options: TopicQueueOptions
@@ -136,7 +136,7 @@ export class TopicQueue {
     }
   }
 
-  /** Sends the events once, and tells those who wait for the ones that are acknowledged: each partition acknowledges by itself. */
+  /** Sends the events once, and settles those that are acknowledged. */
   async #try(events: readonly Queued[]): Promise<{ readonly left: readonly Queued[]; readonly refusal: Refusal | null }> {
     const { topic, refusalOf } = this.#options
     let appender: Appender | null = null

@@ -15,9 +15,9 @@ export const outboxMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/outbox/outbox-relay.ts',
-        text: '    const { published, failed, trouble, ...outcome } = await publishBlock(',
+        text: '    const { published, repeated, failed, trouble, ...outcome } = await publishBlock(',
         becomes:
-          "    await session.settle(rows, [])\n    observe({ is: 'outbox-sent', shard: shard.number, events: rows.length })\n    const { published, failed, trouble, ...outcome } = await publishBlock(",
+          "    await session.settle(rows, [])\n    observe({ is: 'outbox-sent', shard: shard.number, events: rows.length })\n    const { published, repeated, failed, trouble, ...outcome } = await publishBlock(",
       },
     ],
     scenario: betweenAcknowledgementAndMark,

@@ -67,7 +67,7 @@ function sealed(): Promise<string> {
   return Promise.reject(new Error('the vault is sealed'))
 }
 
-test('a function is asked for the token of each login, and what it throws is named', async () => {
+test('a function gives the token of each login, and its error is named', async () => {
   let asked = 0
   const token = async () => {
     asked += 1

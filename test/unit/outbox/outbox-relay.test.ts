@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Fact } from '../../../src/model/fact.ts'
-import { createOutboxRelay } from '../../../src/outbox/outbox-relay.ts'
+import { createOutboxRelay, type OutboxRelay } from '../../../src/outbox/outbox-relay.ts'
 import type { OutboxRecord, Refusal } from '../../../src/outbox/outbox-sender.ts'
 import { OUTBOX_SHARDS, type OutboxRow, type OutboxSession } from '../../../src/outbox/outbox-session.ts'
 import { eventually } from '../../support/eventually.ts'
@@ -78,6 +78,14 @@ function createRelay(outbox: Outbox, send: Send, clock = createManualClock()) {
   return { relay, clock, facts, sessions, reported: (is: Fact['is']) => facts.filter((fact) => fact.is === is) }
 }
 
+/** A turn begins nothing for a shard whose last try is about to end. */
+function turningUntil(relay: OutboxRelay, what: string, look: () => true | string): Promise<void> {
+  return eventually(what, async () => {
+    await relay.turn()
+    return look()
+  })
+}
+
 function createLog() {
   const values: string[] = []
   const send: Send = async (_, records) => {
@@ -94,8 +102,7 @@ describe('the relay', () => {
     outbox.add(6, 3)
     const log = createLog()
     const { relay, reported } = createRelay(outbox, log.send)
-    await relay.turn()
-    await eventually('all is marked', () => outbox.marked.length === 8 || String(outbox.marked))
+    await turningUntil(relay, 'all is marked', () => outbox.marked.length === 8 || String(outbox.marked))
     expect(log.values.filter((value) => Number(value) <= 5)).toEqual(['1', '2', '3', '4', '5'])
     expect(log.values.filter((value) => Number(value) > 5)).toEqual(['6', '7', '8'])
     expect(reported('outbox-published').map((fact) => 'events' in fact && fact.events)).toEqual([2, 2, 2, 1, 1])
@@ -144,8 +151,7 @@ describe('the relay', () => {
     await eventually('the shard waits', () => reported('outbox-waiting').length === 1 || 'it does not')
     expect([log.values, outbox.marked]).toEqual([['1', '2'], []])
     clock.advance(1_000)
-    await relay.turn()
-    await eventually('all is marked', () => outbox.marked.length === 4 || String(outbox.marked))
+    await turningUntil(relay, 'all is marked', () => outbox.marked.length === 4 || String(outbox.marked))
     expect(log.values).toEqual(['1', '2', '3', '4'])
     expect(reported('outbox-published')).toMatchObject([{ events: 2, repeats: 0 }])
   })
@@ -157,13 +163,11 @@ describe('the relay', () => {
     const { relay, clock, reported } = createRelay(outbox, log.send)
     outbox.isLocked = true
     for (let tries = 1; tries <= 5; tries++) {
-      await relay.turn()
-      await eventually('the shard waits', () => reported('outbox-waiting').length === tries || 'it does not')
+      await turningUntil(relay, 'the shard waits', () => reported('outbox-waiting').length === tries || 'it does not')
       clock.advance(60_000)
     }
     outbox.isLocked = false
-    await relay.turn()
-    await eventually('all is marked', () => outbox.marked.length === 2 || String(outbox.marked))
+    await turningUntil(relay, 'all is marked', () => outbox.marked.length === 2 || String(outbox.marked))
     expect(log.values).toEqual(['1', '2'])
   })
 
@@ -173,15 +177,13 @@ describe('the relay', () => {
     const log = createLog()
     const { relay, clock, reported } = createRelay(outbox, log.send)
     outbox.isLocked = true
-    await relay.turn()
-    await eventually('the shard waits', () => reported('outbox-waiting').length === 1 || 'it does not')
+    await turningUntil(relay, 'the shard waits', () => reported('outbox-waiting').length === 1 || 'it does not')
     const [row] = outbox.rows
     // As after a restore of the database.
     if (row !== undefined) outbox.rows[0] = { ...row, id: 'another', payload: 'another' }
     outbox.isLocked = false
     clock.advance(60_000)
-    await relay.turn()
-    await eventually('it is marked', () => outbox.marked.length === 1 || String(outbox.marked))
+    await turningUntil(relay, 'it is marked', () => outbox.marked.length === 1 || String(outbox.marked))
     expect(log.values).toEqual(['1', 'another'])
   })
 
@@ -195,12 +197,10 @@ describe('the relay', () => {
       if (isDeaf) throw new Error('no answer')
       return refusal
     })
-    await relay.turn()
-    await eventually('the shard waits', () => reported('outbox-waiting').length === 1 || 'it does not')
+    await turningUntil(relay, 'the shard waits', () => reported('outbox-waiting').length === 1 || 'it does not')
     isDeaf = false
     clock.advance(60_000)
-    await relay.turn()
-    await eventually('all is marked', () => outbox.marked.length === 2 || String(outbox.marked))
+    await turningUntil(relay, 'all is marked', () => outbox.marked.length === 2 || String(outbox.marked))
     expect(reported('outbox-published')).toMatchObject([{ events: 2, repeats: 2 }])
   })
 
@@ -245,8 +245,7 @@ describe('the relay', () => {
     expect(outbox.marked).toEqual([])
     isAway = false
     clock.advance(30_000)
-    await relay.turn()
-    await eventually('it is published', () => outbox.marked.length === 1 || 'not yet')
+    await turningUntil(relay, 'it is published', () => outbox.marked.length === 1 || 'not yet')
     await eventually('nothing waits', () => relay.status().waiting === null || 'still')
     expect(log.values).toEqual(['1'])
   })
@@ -271,8 +270,7 @@ describe('the relay', () => {
     await relay.turn()
     expect([relay.status().shards, outbox.holders.size, outbox.marked]).toEqual([[], 0, []])
     relay.quiet(false)
-    await relay.turn()
-    await eventually('it is published', () => outbox.marked.length === 1 || 'not yet')
+    await turningUntil(relay, 'it is published', () => outbox.marked.length === 1 || 'not yet')
   })
 
   it('waits in quiet mode for the block in flight without holding up its turns, and goes on with the rest afterwards', async () => {
@@ -293,8 +291,7 @@ describe('the relay', () => {
     await relay.turn()
     expect([relay.status().shards, outbox.holders.size, log.values]).toEqual([[], 0, ['1', '2']])
     relay.quiet(false)
-    await relay.turn()
-    await eventually('the rest is published', () => outbox.marked.length === 6 || String(outbox.marked))
+    await turningUntil(relay, 'the rest is published', () => outbox.marked.length === 6 || String(outbox.marked))
   })
 
   it('says why it has no connection', async () => {

@@ -27,8 +27,8 @@ export class AlreadyAcknowledged extends Error {
 
 /**
  * Remembers what became of each message. kafkajs 2.2.4 rejects a send with the first error of any partition, and loses which partitions have
- * acknowledged: whoever sends again doubles their messages. It also takes back the sequence numbers of all partitions of that request, so that
- * the broker would take the next batch of an idempotent producer for one that it has: here, of those only that were not acknowledged.
+ * acknowledged: a caller that sends again doubles their messages. It also takes back the sequence numbers of all partitions of that request, so
+ * that the broker would take the next batch of an idempotent producer for one that it has: here, of those only that were not acknowledged.
  */
 export function patchProduceOutcomes(): void {
   Broker.prototype.produce = observedProduce

@@ -101,7 +101,7 @@ function refusalOf(error: unknown, topic: string): Refusal | null {
     return {
       of: 'topic',
       reason: 'unknown-topic',
-      sentence: `${error.message}; if the publisher means another topic, correct its \`topic\`, publish anew and delete these rows. Otherwise ${then}`,
+      sentence: `${error.message}; if the publisher means another topic, correct its \`topic\`, publish again and delete these rows. Otherwise ${then}`,
     }
   if (isBrokerError(error, 'INVALID_TOPIC_EXCEPTION'))
     return {

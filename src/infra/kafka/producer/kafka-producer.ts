@@ -133,7 +133,7 @@ async function sendAll(producer: Producer, topic: string, messages: readonly Mes
 
 const isWanting = (message: Message) => outcomeOf(message) !== 'acknowledged'
 
-/** The partition of each message, which stays the same through all retries, as the order within a key asks for. */
+/** The partition of each message, which stays the same through all retries: the order within a key depends on it. */
 class ChosenPartitions {
   readonly #partitions = new WeakMap<Message, number>()
 
