@@ -4,7 +4,7 @@ import { catalogue, envelopeFault, eventTypes, isEventType, writtenDataFault } f
 import { events } from './catalogue/events.ts'
 import type { EventData, EventType } from './event.ts'
 import { isCorrelationId } from './correlation.ts'
-import type { EventTransport } from './event-transport.ts'
+import { sendByTopic, type EventTransport } from './event-transport.ts'
 import { header } from './header.ts'
 import { eventIdOf } from './identity.ts'
 import { inList, InvalidEvent } from './invalid-event.ts'
@@ -32,9 +32,9 @@ type PublishOne = { readonly [Type in EventType as MethodName<Type>]: (event: Ev
 
 interface PublishMany {
   /**
-   * Publishes many events, topic by topic, in one request per broker; the events of a campaign keep their order within a topic. All are
-   * validated before the first is sent. When it rejects with anything but {@link InvalidEvent}, some may have been appended: publish the same
-   * list again, consumers deduplicate by event id.
+   * Publishes many events, each topic by itself and all at the same time; the events of a campaign keep their order within a topic. All are
+   * validated before the first is sent. When it rejects with anything but {@link InvalidEvent}, some may have been appended, or still be:
+   * publish the same list again, consumers deduplicate by event id.
    */
   publishMany(events: readonly TypedInput[]): Promise<readonly Published[]>
 }
@@ -64,15 +64,7 @@ export function createPublisher({ transport, topic, producer, clock = systemCloc
   const headers: Record<string, string> = producer === undefined ? {} : { [header.producer]: producer }
   const toMessage = (event: TypedInput): EncodedMessage => encode(inContext(event, context), { now: clock.now(), topic, headers })
   return {
-    ...publishTo(toMessage, async (messages) => {
-      // Not by Map.groupBy: the package runs on Node 20.
-      for (const to of new Set(messages.map((message) => message.topic))) {
-        await transport.send(
-          to,
-          messages.filter((message) => message.topic === to),
-        )
-      }
-    }),
+    ...publishTo(toMessage, (messages) => sendByTopic(transport, messages)),
     inTransaction: (client, options) => publishTo(toMessage, (messages) => writeToOutbox(client, messages, options)),
   }
 }

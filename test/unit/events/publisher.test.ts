@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { catalogue } from '../../../src/events/catalogue/catalogue.ts'
 import type { EventTransport } from '../../../src/events/event-transport.ts'
 import { decode } from '../../../src/events/decode.ts'
 import { InvalidEvent } from '../../../src/events/invalid-event.ts'
@@ -183,6 +184,21 @@ describe('the publisher', () => {
     const { sent, publisher } = createRecorder()
     await publisher.publishMany([typeless({ ...everything[0], nickname: undefined })])
     expect(sent).toHaveLength(1)
+  })
+
+  it('hands a list with several topics over before it returns', () => {
+    const { options } = createRecorder()
+    const sent: string[] = []
+    const transport: EventTransport = {
+      send: (topic, messages) => {
+        sent.push(`${topic} ${messages.length}`)
+        return new Promise(() => undefined)
+      },
+    }
+    Object.defineProperty(catalogue['reward.earned'], 'topic', { value: 'audit-events', configurable: true })
+    void createPublisher({ ...options, transport }).publishMany([...everything, ...everything])
+    Reflect.deleteProperty(catalogue['reward.earned'], 'topic')
+    expect(sent).toEqual(['domain-events 10', 'audit-events 2'])
   })
 
   it('does not call a transport for an empty list', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
+import { sendByTopic } from '../../../src/events/event-transport.ts'
 import { KafkaTransport, type DroppedEvent, type TransportOptions } from '../../../src/publisher/kafka-transport.ts'
 import { PublisherError } from '../../../src/publisher/publisher-error.ts'
 import { refusalOf } from '../../../src/publisher/refusal.ts'
@@ -11,6 +12,8 @@ const message = (id: string, size = 10) => ({
   value: Buffer.alloc(size),
   headers: { 'event-type': 'user.signed_up', 'event-id': id },
 })
+
+const on = (topic: string, id: string) => ({ ...message(id), topic })
 
 /** Kafka that answers once `answer` is resolved or rejected. */
 function createTransport(options: Partial<TransportOptions> & { send?: () => Promise<void>; connect?: () => Promise<void> }) {
@@ -93,6 +96,34 @@ describe('a guaranteed publisher', () => {
       reason: 'closed',
       message: 'the publisher is closed',
     })
+  })
+})
+
+describe('a list of several topics', () => {
+  it('stands in each of them before what is published later, and is what a close waits for', async () => {
+    const order: string[] = []
+    const createAppender = () => ({
+      connect: () => Promise.resolve(),
+      disconnect: () => Promise.resolve(),
+      send: async (topic: string, messages: readonly { readonly headers: Readonly<Record<string, string>> }[]) => {
+        for (const { headers } of messages) order.push(`${topic} ${headers['event-id']}`)
+      },
+    })
+    const { transport } = createTransport({ createAppender, timeoutMs: 60_000, closeTimeoutMs: 60_000 })
+    const published = Promise.all([
+      sendByTopic(transport, [on('domain-events', '1'), on('audit-events', 'A'), on('domain-events', '2')]),
+      sendByTopic(transport, [on('audit-events', 'B')]),
+    ])
+    await Promise.all([published, transport.close()])
+    expect(order.filter((entry) => entry.startsWith('audit'))).toEqual(['audit-events A', 'audit-events B'])
+    expect(order.filter((entry) => entry.startsWith('domain'))).toEqual(['domain-events 1', 'domain-events 2'])
+  })
+
+  it('rejects with the first error, and leaves none of the others unhandled', async () => {
+    const { transport } = createTransport({ send: refused, timeoutMs: 60_000 })
+    const error = await errorOf(sendByTopic(transport, [on('domain-events', '1'), on('audit-events', '2'), on('logins', '3')]))
+    expect(error.reason).toBe('refused')
+    await transport.close()
   })
 })
 
