@@ -1,13 +1,14 @@
 import { systemClock } from '../std/clock.ts'
 import type { Clock } from '../std/clock.ts'
-import { catalogue, envelopeFault, eventTypes, isEventType, writtenDataFault } from './catalogue/catalogue.ts'
+import { brokenFields } from './broken-fields.ts'
+import { catalogue, eventTypes, isEventType, rulesOfEnvelope, rulesOfWrittenData } from './catalogue/catalogue.ts'
 import { events } from './catalogue/events.ts'
 import type { EventData, EventType } from './event.ts'
 import { isCorrelationId } from './correlation.ts'
 import { sendByTopic, type EventTransport } from './event-transport.ts'
 import { header } from './header.ts'
 import { eventIdOf } from './identity.ts'
-import { inList, InvalidEvent } from './invalid-event.ts'
+import { InvalidEvent, type Fault } from './invalid-event.ts'
 import { inContext, isTraceparent, type PublishContext } from './publish-context.ts'
 import { versionText } from './upcast.ts'
 import { inputName, methodName, type MethodName } from './input-names.ts'
@@ -62,7 +63,8 @@ export interface PublisherOptions {
 export function createPublisher({ transport, topic, producer, clock = systemClock, context }: PublisherOptions): Publisher {
   if (producer !== undefined && !isCorrelationId(producer)) throw new Error('producer must be 1 to 200 printable ASCII characters')
   const headers: Record<string, string> = producer === undefined ? {} : { [header.producer]: producer }
-  const toMessage = (event: TypedInput): EncodedMessage => encode(inContext(event, context), { now: clock.now(), topic, headers })
+  const toMessage = (event: TypedInput, index?: number): EncodedMessage =>
+    encode(inContext(event, context), { now: clock.now(), topic, headers, index })
   return {
     ...publishTo(toMessage, (messages) => sendByTopic(transport, messages)),
     inTransaction: (client, options) => publishTo(toMessage, (messages) => writeToOutbox(client, messages, options)),
@@ -70,11 +72,11 @@ export function createPublisher({ transport, topic, producer, clock = systemCloc
 }
 
 function publishTo(
-  toMessage: (event: TypedInput) => EncodedMessage,
+  toMessage: (event: TypedInput, index?: number) => EncodedMessage,
   send: (messages: readonly EncodedMessage[]) => Promise<void>,
 ): PublishOne & PublishMany {
   async function publishMany(events: readonly TypedInput[]): Promise<readonly Published[]> {
-    const messages = events.map((event, index) => inList(index, () => toMessage(event)))
+    const messages = events.map((event, index) => toMessage(event, index))
     if (messages.length > 0) await send(messages)
     return messages.map(({ eventId }) => ({ eventId }))
   }
@@ -97,36 +99,49 @@ export function eventIdOfInput(input: TypedInput): string {
 
 type EncodedMessage = OutboxEvent
 
-/** @param by.topic of events that name none. @param by.headers besides those of the event */
+/**
+ * @param by.topic of events that name none
+ * @param by.headers besides those of the event
+ * @param by.index of the event in a list
+ */
 function encode(
   input: TypedInput,
-  by: { readonly now: number; readonly topic: string; readonly headers: Readonly<Record<string, string>> },
+  by: {
+    readonly now: number
+    readonly topic: string
+    readonly headers: Readonly<Record<string, string>>
+    readonly index: number | undefined
+  },
 ): EncodedMessage {
   const { type } = input
   // For callers without types: a misspelt type would have no consumer and go unnoticed.
-  if (!isEventType(type)) throw new InvalidEvent(String(type), `type must be one of ${eventTypes.join(', ')}`)
-  refuseForeignFields(type, input)
+  if (!isEventType(type))
+    throw new InvalidEvent(String(type), [{ path: 'type', rule: `must be one of ${eventTypes.join(', ')}` }], by.index)
   const data = dataOf(input)
-  const fault = writtenDataFault(type, withoutGaps(data))
-  if (fault !== null) throw new InvalidEvent(type, fault)
-
-  const timestamp = timestampOf(type, input.timestamp ?? new Date(by.now))
+  const at = input.timestamp ?? new Date(by.now)
+  const timestamp = isDate(at) ? at.toISOString() : null
   const eventId = lowerCase(input.eventId) ?? eventIdOf(type, data)
-  const envelope = { id: eventId, type, account_id: lowerCase(input.accountId), campaign_id: data.campaign_id, data, timestamp }
-  const envelopeProblem = envelopeFault(withoutGaps(envelope))
-  if (envelopeProblem !== null) throw new InvalidEvent(type, envelopeProblem.replaceAll('/id ', '/event_id '))
+  const envelope = { id: eventId, type, account_id: lowerCase(input.accountId), campaign_id: data.campaign_id, data }
+  const faults = [
+    ...foreignFields(type, input),
+    ...brokenFields(rulesOfWrittenData(type, withoutGaps(data))),
+    ...brokenFields(rulesOfEnvelope(withoutGaps({ ...envelope, timestamp: timestamp ?? ANY_TIME }))).map(nameOfId),
+    ...(timestamp === null ? [{ path: 'timestamp', rule: 'must be a valid Date' }] : []),
+    ...tracingFaults(input),
+  ]
+  if (timestamp === null || faults.length > 0) throw new InvalidEvent(type, faults, by.index)
   return {
     topic: catalogue[type].topic ?? by.topic,
     type,
     key: data.campaign_id,
-    value: Buffer.from(JSON.stringify(envelope)),
+    value: Buffer.from(JSON.stringify({ ...envelope, timestamp })),
     headers: {
       [header.type]: type,
       [header.version]: versionText(catalogue[type]),
       [header.id]: eventId,
       [header.contentType]: 'application/json',
       [header.timestamp]: timestamp,
-      ...tracing(type, input),
+      ...tracing(input),
       ...by.headers,
     },
     eventId,
@@ -155,12 +170,12 @@ const inputFields = new Map<EventType, ReadonlySet<string>>(
 )
 
 /** A misspelt field that may be missing would be left out of the event, and nobody would notice. */
-function refuseForeignFields(type: EventType, input: TypedInput): void {
+function foreignFields(type: EventType, input: TypedInput): readonly Fault[] {
   const known = inputFields.get(type)
-  for (const [name, value] of Object.entries(input)) {
-    if (value === undefined || known?.has(name) !== false) continue
-    throw new InvalidEvent(type, `${name} is not a field of this event, which has ${[...known].join(', ')}`)
-  }
+  if (known === undefined) return []
+  return Object.entries(input)
+    .filter(([name, value]) => value !== undefined && !known.has(name))
+    .map(([path]) => ({ path, rule: `is not a field of this event, which has ${[...known].join(', ')}` }))
 }
 
 /** Names as on the wire. Ids in lower case: event ids and keys are derived from their text, and two spellings would be two events. */
@@ -174,18 +189,29 @@ function dataOf(input: TypedInput): EventData[EventType] {
   return Object.fromEntries(data) as EventData[EventType]
 }
 
-function timestampOf(type: EventType, at: Date): string {
-  if (!(at instanceof Date) || Number.isNaN(at.getTime())) throw new InvalidEvent(type, 'timestamp must be a valid Date')
-  return at.toISOString()
+/** For the check of an envelope whose own time is known to be wrong. */
+const ANY_TIME = new Date(0).toISOString()
+
+function isDate(value: unknown): value is Date {
+  return value instanceof Date && !Number.isNaN(value.getTime())
 }
 
-function tracing(type: EventType, { correlationId, causationId, traceparent }: TypedInput): Record<string, string> {
-  for (const [name, id] of Object.entries({ correlationId, causationId })) {
-    if (id !== undefined && !isCorrelationId(id)) throw new InvalidEvent(type, `${name} must be 1 to 200 printable ASCII characters`)
-  }
-  if (traceparent !== undefined && !isTraceparent(traceparent)) {
-    throw new InvalidEvent(type, 'traceparent must be a W3C traceparent of version 00')
-  }
+/** The envelope calls `id` what the input calls `eventId`. */
+function nameOfId({ path, rule }: Fault): Fault {
+  return { path: path === 'id' ? 'eventId' : path, rule }
+}
+
+function tracingFaults({ correlationId, causationId, traceparent }: TypedInput): readonly Fault[] {
+  const ids = Object.entries({ correlationId, causationId }).filter(([, id]) => id !== undefined && !isCorrelationId(id))
+  return [
+    ...ids.map(([path]) => ({ path, rule: 'must be 1 to 200 printable ASCII characters' })),
+    ...(traceparent === undefined || isTraceparent(traceparent)
+      ? []
+      : [{ path: 'traceparent', rule: 'must be a W3C traceparent of version 00' }]),
+  ]
+}
+
+function tracing({ correlationId, causationId, traceparent }: TypedInput): Record<string, string> {
   return {
     ...(correlationId === undefined ? {} : { [header.correlationId]: correlationId }),
     ...(causationId === undefined ? {} : { [header.causationId]: causationId }),

@@ -61,7 +61,7 @@ export function knownEventsOf(definitions: readonly EventDefinition[]): KnownEve
     dataFault(type, data) {
       const check = byType.get(type)?.check
       if (check === undefined) return `type ${type} is not in the catalogue`
-      return check.Check(data) ? null : rules(check.Errors(data)[1])
+      return check.Check(data) ? null : textOf(check.Errors(data)[1])
     },
     idsOf: (type) => byType.get(type)?.ids ?? [],
     withDefaults: (type, data) => byType.get(type)?.fill?.(data) ?? data,
@@ -74,8 +74,13 @@ export const knownEvents = knownEventsOf(events)
 
 /** Null when `value` is a valid envelope, else the fields and the rules that they break; never a value. */
 export function envelopeFault(value: unknown): string | null {
-  if (!checkEnvelope.Check(value)) return rules(checkEnvelope.Errors(value)[1])
-  return isInstant(String(value.timestamp)) ? null : '/timestamp breaks range'
+  return textOf(rulesOfEnvelope(value))
+}
+
+/** The rules that `value` breaks as an envelope, the first eight at least. */
+export function rulesOfEnvelope(value: unknown): readonly BrokenRule[] {
+  if (!checkEnvelope.Check(value)) return checkEnvelope.Errors(value)[1]
+  return isInstant(String(value.timestamp)) ? [] : [{ instancePath: '/timestamp', keyword: 'range', params: {} }]
 }
 
 /**
@@ -92,33 +97,51 @@ const LATEST = Date.parse('9999-12-31T23:59:59.999Z')
 
 const writers = new Map<EventType, Validator>()
 
-/** Same as {@link envelopeFault}, for the `data` of an event of `type` that is to be written: a field that its schema does not name is a fault. */
-export function writtenDataFault(type: EventType, data: unknown): string | null {
+/** Same as {@link rulesOfEnvelope}, for the `data` of an event of `type` that is to be written: it may have no field that its schema does not name. */
+export function rulesOfWrittenData(type: EventType, data: unknown): readonly BrokenRule[] {
   // At its first event: a daemon publishes none.
   const check = writers.get(type) ?? Compile(closed(catalogue[type].data))
   writers.set(type, check)
-  return check.Check(data) ? null : rules(check.Errors(data)[1])
+  return check.Check(data) ? [] : check.Errors(data)[1]
 }
 
 /** Same as {@link envelopeFault}, for a value of any schema. Compiles it: for tools. */
 export function schemaFault(schema: object, value: unknown): string | null {
-  const check = Compile(schema)
-  return check.Check(value) ? null : rules(check.Errors(value)[1])
+  return textOf(rulesOfSchema(schema, value))
 }
 
-/** Names of fields that are missing, and of those that nobody knows. */
+/** Same as {@link rulesOfEnvelope}, for a value of any schema. Compiles it: for tools. */
+export function rulesOfSchema(schema: object, value: unknown): readonly BrokenRule[] {
+  const check = Compile(schema)
+  return check.Check(value) ? [] : check.Errors(value)[1]
+}
+
+/** A rule of a schema that a value breaks. */
+export interface BrokenRule {
+  /** A JSON Pointer (https://www.rfc-editor.org/rfc/rfc6901); empty for the value itself. */
+  readonly instancePath: string
+  readonly keyword: string
+  readonly params: object
+}
+
+/** The names of fields of the object at `instancePath` that are missing, or that nobody knows; empty for any other rule. */
+export function namedFields({ params }: BrokenRule): readonly string[] {
+  const { requiredProperties, additionalProperties }: ErrorParams = params
+  return requiredProperties ?? additionalProperties ?? []
+}
+
 interface ErrorParams {
   readonly requiredProperties?: readonly string[]
   readonly additionalProperties?: readonly string[]
 }
 
-function rules(errors: readonly { instancePath: string; keyword: string; params: object }[]): string {
+function textOf(errors: readonly BrokenRule[]): string | null {
+  if (errors.length === 0) return null
   return errors
     .slice(0, 5)
     .map((error) => {
-      const { requiredProperties, additionalProperties }: ErrorParams = error.params
-      const names = requiredProperties ?? additionalProperties
-      return `${error.instancePath === '' ? '/' : error.instancePath} breaks ${error.keyword}${names === undefined ? '' : `: ${String(names)}`}`
+      const names = namedFields(error)
+      return `${error.instancePath === '' ? '/' : error.instancePath} breaks ${error.keyword}${names.length === 0 ? '' : `: ${String(names)}`}`
     })
     .join('; ')
 }

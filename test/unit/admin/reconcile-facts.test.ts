@@ -79,7 +79,8 @@ it('publishes all but what breaks the rules of an event', async () => {
   const publisher = {
     async publishMany(events: readonly unknown[]) {
       const facts = events as readonly PlatformFact[] // oxlint-disable-line typescript/no-unsafe-type-assertion -- what it was given
-      if (facts.some(({ timestamp }) => timestamp.getTime() === day(3).getTime())) throw new InvalidEvent('user.signed_up', 'no address')
+      if (facts.some(({ timestamp }) => timestamp.getTime() === day(3).getTime()))
+        throw new InvalidEvent('user.signed_up', [{ path: 'email', rule: 'breaks required' }])
       reported.push(...facts)
       return []
     },

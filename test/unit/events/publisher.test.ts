@@ -180,6 +180,25 @@ describe('the publisher', () => {
     await expect(publisher.publishMany([...everything, event])).rejects.toMatchObject({ path: `6/${path}` })
   })
 
+  it('names all that is wrong, in the data and around it, each once and by the names of the input', async () => {
+    const { publisher } = createRecorder()
+    const wrong = { email: '', accountId: 'x', nickname: 'n', eventId: 'mine', timestamp: 'today', causationId: 'é', traceparent: '1' }
+    await expect(publisher.publishMany([typeless({ type: 'user.signed_up', ...wrong })])).rejects.toMatchObject({
+      path: '0/nickname',
+      faults: [
+        'nickname is not a field of this event, which has type, accountId, campaignId, eventId, timestamp, correlationId, causationId, traceparent, userId, email',
+        'userId breaks required',
+        'campaignId breaks required',
+        'email breaks minLength',
+        'eventId breaks format',
+        'accountId breaks format',
+        'timestamp must be a valid Date',
+        'causationId must be 1 to 200 printable ASCII characters',
+        'traceparent must be a W3C traceparent of version 00',
+      ].join('; '),
+    })
+  })
+
   it('takes a field without a value for one that is not there', async () => {
     const { sent, publisher } = createRecorder()
     await publisher.publishMany([typeless({ ...everything[0], nickname: undefined })])
