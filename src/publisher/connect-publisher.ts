@@ -1,4 +1,3 @@
-import { isCorrelationId } from '../events/correlation.ts'
 import type { PublishContext } from '../events/publish-context.ts'
 import { createPublisher } from '../events/publisher.ts'
 import type { Publisher } from '../events/publisher.ts'
@@ -13,6 +12,16 @@ import { messageOf } from '../std/failure.ts'
 import { isLoopback } from '../std/loopback.ts'
 import { inAvro } from './avro-transport.ts'
 import { KafkaTransport, type DroppedEvent } from './kafka-transport.ts'
+import { requireSasl, requireTls } from './login-checks.ts'
+import {
+  milliseconds,
+  requireBrokers,
+  requireClientId,
+  requireFunction,
+  requireOptions,
+  requireTopic,
+  wholeNumber,
+} from './option-checks.ts'
 import { PublisherError } from './publisher-error.ts'
 import { refusalOf } from './refusal.ts'
 
@@ -49,7 +58,7 @@ export interface ConnectOptions {
    * is valid and in memory, and events that cannot be published are dropped and counted.
    */
   readonly mode?: 'guaranteed' | 'fire-and-forget'
-  /** How long a guaranteed call waits for Kafka, and a connect of either mode. Milliseconds; default: 30,000. */
+  /** How long a guaranteed call waits for Kafka, and a connect of either mode. Milliseconds up to 2,147,483,647; default: 30,000. */
   readonly timeoutMs?: number
   /** Called by every publish, in the caller's asynchronous context, for what the event does not say itself. */
   readonly context?: () => PublishContext | undefined
@@ -64,7 +73,7 @@ export interface ConnectOptions {
    * and password where it wants a login, and `ca` is PEM. Absent: JSON. Events of `inTransaction` are JSON in any case.
    */
   readonly schemaRegistry?: { readonly url: string; readonly ca?: string } | undefined
-  /** How long `close` waits for events that are not acknowledged yet. Milliseconds; default: 10,000. */
+  /** How long `close` waits for events that are not acknowledged yet. Milliseconds up to 2,147,483,647; default: 10,000. */
   readonly closeTimeoutMs?: number
 }
 
@@ -84,12 +93,17 @@ export type ConnectedPublisher = Publisher & {
  * request at a time, and stay in it when a request is repeated.
  *
  * @throws {PublisherError} no broker answers within `timeoutMs`, the brokers refuse the login, or the registry does not answer, or lacks a schema
- * @throws {TypeError} an option is missing or out of range
+ * @throws {TypeError} an option is missing, wrong or out of range
  */
 export async function connectPublisher(options: ConnectOptions): Promise<ConnectedPublisher> {
+  requireOptions(options, 'connectPublisher', '`brokers` and `clientId`')
   const { brokers, clientId, topic = 'domain-events', tls, sasl, accessNow, mode = 'guaranteed', context, onDrop, schemaRegistry } = options
-  if (!Array.isArray(brokers) || brokers.length === 0) throw new TypeError('`brokers` must be a list of host:port, with one at least')
-  if (!isCorrelationId(clientId)) throw new TypeError('`clientId` must name this application in 1 to 200 printable ASCII characters')
+  requireBrokers(brokers)
+  requireClientId(clientId)
+  requireTopic(topic)
+  requireTls(tls)
+  requireSasl(sasl)
+  for (const [name, value] of Object.entries({ accessNow, context, onDrop })) requireFunction(name, value)
   if (mode !== 'guaranteed' && mode !== 'fire-and-forget') throw new TypeError("`mode` must be 'guaranteed' or 'fire-and-forget'")
   if (schemaRegistry !== undefined && !isRegistryUrl(schemaRegistry.url))
     throw new TypeError('`schemaRegistry.url` must be an https:// URL, or an http:// one without a password, and be percent-encoded')
@@ -108,10 +122,10 @@ export async function connectPublisher(options: ConnectOptions): Promise<Connect
     mode,
     onDrop,
     clock: systemClock,
-    timeoutMs: positive(options, 'timeoutMs', 30_000),
-    closeTimeoutMs: positive(options, 'closeTimeoutMs', 10_000),
-    maxBufferedEvents: positive(options, 'maxBufferedEvents', 10_000),
-    maxBufferedBytes: positive(options, 'maxBufferedBytes', 16 * 1_024 * 1_024),
+    timeoutMs: milliseconds('timeoutMs', options.timeoutMs, 30_000),
+    closeTimeoutMs: milliseconds('closeTimeoutMs', options.closeTimeoutMs, 10_000),
+    maxBufferedEvents: wholeNumber('maxBufferedEvents', options.maxBufferedEvents, 10_000),
+    maxBufferedBytes: wholeNumber('maxBufferedBytes', options.maxBufferedBytes, 16 * 1_024 * 1_024),
     // One retry of the client's own, after which it has read where the partitions are led now.
     createAppender: () => createRawProducer(settings, { retries: 1, idempotent: true }),
     networkFault: () => sockets.lastFault(),
@@ -163,13 +177,3 @@ async function sendingAvro(transport: EventTransport, access: RegistryAccess): P
 
 /** Of one request. A connection on which nothing is answered is replaced after twice as long. */
 const REQUEST_MS = 10_000
-
-function positive(
-  options: ConnectOptions,
-  name: 'timeoutMs' | 'closeTimeoutMs' | 'maxBufferedEvents' | 'maxBufferedBytes',
-  otherwise: number,
-): number {
-  const value = options[name] ?? otherwise
-  if (typeof value !== 'number' || !(value > 0)) throw new TypeError(`\`${name}\` must be a number above 0`)
-  return value
-}

@@ -1,0 +1,63 @@
+import { isCorrelationId } from '../events/correlation.ts'
+
+// For callers without types, and for values that types cannot refuse. Every sentence names the option and what it takes.
+
+/** @throws {TypeError} `options` is no object; `needs` names those that it must have */
+export function requireOptions(options: unknown, call: string, needs: string): void {
+  if (!isObject(options)) throw new TypeError(`${call} needs an object with ${needs}`)
+}
+
+/** @throws {TypeError} not one host:port at least */
+export function requireBrokers(brokers: unknown): void {
+  if (!Array.isArray(brokers) || brokers.length === 0) throw new TypeError('`brokers` must be a list of host:port, with one at least')
+  const wrong = brokers.findIndex((broker) => !isHostPort(broker))
+  if (wrong !== -1)
+    throw new TypeError(
+      `\`brokers[${wrong}]\` must be the text host:port of a broker, such as 'kafka-1.example.com:9092', the host by its name`,
+    )
+}
+
+/** @throws {TypeError} not a name that a header can hold */
+export function requireClientId(clientId: unknown): void {
+  if (!isCorrelationId(clientId)) throw new TypeError('`clientId` must name this application in 1 to 200 printable ASCII characters')
+}
+
+/** @throws {TypeError} Kafka has no topic of this name: a call would wait for one until its time is over */
+export function requireTopic(topic: unknown): void {
+  if (typeof topic !== 'string' || !/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/.test(topic))
+    throw new TypeError('`topic` must be a topic name: letters, digits, dot, underscore and hyphen, at most 249')
+}
+
+/** @throws {TypeError} neither a function nor absent */
+export function requireFunction(name: string, value: unknown): void {
+  if (value !== undefined && typeof value !== 'function') throw new TypeError(`\`${name}\` must be a function, or be left out`)
+}
+
+/** @throws {TypeError} not a time that a timer of Node takes */
+export function milliseconds(name: string, value: unknown, otherwise: number): number {
+  const ms = value ?? otherwise
+  if (typeof ms !== 'number' || !(ms > 0 && ms <= LONGEST_MS))
+    throw new TypeError(`\`${name}\` must be a number of milliseconds above 0, and at most ${LONGEST_MS} (24 days)`)
+  return ms
+}
+
+/** @throws {TypeError} not a whole number above 0 */
+export function wholeNumber(name: string, value: unknown, otherwise: number): number {
+  const count = value ?? otherwise
+  if (typeof count !== 'number' || !Number.isSafeInteger(count) || count < 1)
+    throw new TypeError(`\`${name}\` must be a whole number above 0, and at most ${Number.MAX_SAFE_INTEGER}`)
+  return count
+}
+
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** A longer timer fires at once (https://nodejs.org/api/timers.html#settimeoutcallback-delay-args). */
+const LONGEST_MS = 2_147_483_647
+
+/** kafkajs takes what stands before the first colon for the host. */
+function isHostPort(broker: unknown): boolean {
+  const port = typeof broker === 'string' ? /^[^:[\]\s/@]+:(\d{1,5})$/.exec(broker)?.[1] : undefined
+  return port !== undefined && Number(port) >= 1 && Number(port) <= 65_535
+}
