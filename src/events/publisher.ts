@@ -13,7 +13,7 @@ import { inContext, isTraceparent, type PublishContext } from './publish-context
 import { versionText } from './upcast.ts'
 import { inputName, methodName, type MethodName } from './input-names.ts'
 import { occurrenceFields, type EventInput, type TypedInput } from './publisher-input.ts'
-import { writeToOutbox, type InTransactionOptions, type OutboxClient, type OutboxEvent } from './transactional-publisher.ts'
+import { outboxOf, type InTransactionOptions, type OutboxClient, type OutboxEvent } from './transactional-publisher.ts'
 
 /**
  * Publishes domain events, each type by a method of its own: `publishUserSignedUp` for `user.signed_up`. Every promise resolves when all
@@ -25,6 +25,8 @@ export type Publisher = PublishOne &
      * Publishes in the transaction that the caller has begun on `client`: the events are written to the table `worker.outbox`, and the relay
      * of the worker sends them to Kafka after the commit, at least once under one id, and not at all after a rollback. Its promises resolve
      * when the rows are written.
+     *
+     * @throws {TypeError} for a pool of connections, for what is no client, and for options that it does not have
      */
     inTransaction(client: OutboxClient, options?: InTransactionOptions): PublishOne & PublishMany
   }
@@ -67,7 +69,7 @@ export function createPublisher({ transport, topic, producer, clock = systemCloc
     encode(inContext(event, context), { now: clock.now(), topic, headers, index })
   return {
     ...publishTo(toMessage, (messages) => sendByTopic(transport, messages)),
-    inTransaction: (client, options) => publishTo(toMessage, (messages) => writeToOutbox(client, messages, options)),
+    inTransaction: (client, options) => publishTo(toMessage, outboxOf(client, options)),
   }
 }
 
@@ -76,20 +78,32 @@ function publishTo(
   send: (messages: readonly EncodedMessage[]) => Promise<void>,
 ): PublishOne & PublishMany {
   async function publishMany(events: readonly TypedInput[]): Promise<readonly Published[]> {
+    if (!Array.isArray(events)) throw new TypeError('publishMany needs a list of events, each an object with its `type`')
+    const wrong = events.findIndex((event) => !isObject(event))
+    if (wrong !== -1) throw new TypeError(`event ${wrong} of the list must be an object with its \`type\` and its fields`)
     const messages = events.map((event, index) => toMessage(event, index))
     if (messages.length > 0) await send(messages)
     return messages.map(({ eventId }) => ({ eventId }))
   }
 
-  async function publish(event: TypedInput): Promise<Published> {
-    const message = toMessage(event)
+  async function publish(event: Omit<TypedInput, 'type'>, type: EventType): Promise<Published> {
+    if (!isObject(event)) {
+      const own = [...(inputFields.get(type) ?? [])].filter((name) => name !== 'type')
+      throw new TypeError(`${methodName(type)} needs an event: an object with fields of ${own.join(', ')}`)
+    }
+    const message = toMessage(typed(event, type))
     await send([message])
     return { eventId: message.eventId }
   }
 
-  const methods = eventTypes.map((type) => [methodName(type), (event: Omit<TypedInput, 'type'>) => publish(typed(event, type))])
+  const methods = eventTypes.map((type) => [methodName(type), (event: Omit<TypedInput, 'type'>) => publish(event, type)])
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- one method for each type, by the name of its type
   return { ...(Object.fromEntries(methods) as PublishOne), publishMany }
+}
+
+/** For callers without types. */
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** The default event id of an input. */

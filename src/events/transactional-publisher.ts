@@ -25,17 +25,19 @@ export interface OutboxEvent {
 }
 
 /**
- * Writes events into `worker.outbox` in the caller's transaction, by one statement: they are published once it has committed, and never if
- * it is rolled back. Nothing is notified, so the transaction takes no lock beyond its rows.
+ * What writes events into `worker.outbox` in the caller's transaction, by one statement: they are published once it has committed, and never
+ * if it is rolled back. Nothing is notified, so the transaction takes no lock beyond its rows. Errors of the client pass through: they have
+ * ended the transaction.
  *
- * @throws {TypeError} for a pool of connections, and for what is no client. Errors of the client pass through: they have ended the transaction.
+ * @throws {TypeError} for a pool of connections, for what is no client, and for options that do not exist
  */
-export async function writeToOutbox(
-  client: OutboxClient,
-  events: readonly OutboxEvent[],
-  { orderBy }: InTransactionOptions = {},
-): Promise<void> {
+export function outboxOf(client: OutboxClient, options: InTransactionOptions = {}): (events: readonly OutboxEvent[]) => Promise<void> {
   refusePool(client)
+  refuseOtherOptions(options)
+  return (events) => writeToOutbox(client, events, options)
+}
+
+async function writeToOutbox(client: OutboxClient, events: readonly OutboxEvent[], { orderBy }: InTransactionOptions): Promise<void> {
   if (events.length === 0) return
   if (orderBy === 'key') {
     // In one order everywhere, so that two lists with the same keys cannot wait for each other.
@@ -62,6 +64,13 @@ function refusePool(client: OutboxClient): void {
   if ('totalCount' in client && 'idleCount' in client) {
     throw new TypeError('inTransaction was given a pool, whose statements run outside your transaction: pass the client that sent BEGIN.')
   }
+}
+
+/** For callers without types: an option that is misspelt would publish in another order than was asked for. */
+function refuseOtherOptions(options: unknown): void {
+  const given = typeof options === 'object' && options !== null ? Object.entries(options) : [['options', options]]
+  if (given.every(([name, value]) => name === 'orderBy' && (value === undefined || value === 'key'))) return
+  throw new TypeError("The options of inTransaction must be { orderBy: 'key' }, or be left out.")
 }
 
 // One parameter of type text, which every driver sends as it is; arrays and JSON are converted differently by each.

@@ -45,6 +45,8 @@ function decoded(message: Sent | undefined) {
   return result.event
 }
 
+const client = { query: () => Promise.resolve() }
+
 /** What a caller without types may hand over. */
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the point of it
 const typeless = (fields: object) => fields as TypedInput
@@ -224,6 +226,38 @@ describe('the publisher', () => {
     const { sends, publisher } = createRecorder()
     expect(await publisher.publishMany([])).toEqual([])
     expect(sends).toEqual([])
+  })
+
+  it.each([
+    ['publishMany', undefined, 'publishMany needs a list of events, each an object with its `type`'],
+    ['publishMany', everything[0], 'publishMany needs a list of events, each an object with its `type`'],
+    ['publishMany', [everything[0], null], 'event 1 of the list must be an object with its `type` and its fields'],
+    ['publishMany', [['user.signed_up']], 'event 0 of the list must be an object with its `type` and its fields'],
+    [
+      'publishUserSignedUp',
+      undefined,
+      'publishUserSignedUp needs an event: an object with fields of accountId, campaignId, eventId, timestamp, correlationId, causationId, traceparent, userId, email',
+    ],
+    ['publishUserVerified', [signedUp], 'publishUserVerified needs an event: an object with fields of accountId,'],
+  ] as const)('rejects a call of %s with %o by what it needs', async (method, given, sentence) => {
+    const { sends, publisher } = createRecorder()
+    const refused: unknown = await Reflect.apply(publisher[method], null, [given]).catch((error: unknown) => error)
+    expect(refused).toBeInstanceOf(TypeError)
+    expect(refused).toHaveProperty('message', expect.stringContaining(sentence))
+    expect(sends).toEqual([])
+  })
+
+  it.each([
+    ['no client', [undefined], 'inTransaction needs the client that sent BEGIN'],
+    ['a pool', [{ query: () => undefined, totalCount: 1, idleCount: 1 }], 'pass the client that sent BEGIN'],
+    ['options that are null', [client, null], "The options of inTransaction must be { orderBy: 'key' }"],
+    ['options that are text', [client, 'key'], "The options of inTransaction must be { orderBy: 'key' }"],
+    ['an order that does not exist', [client, { orderBy: 'keys' }], "The options of inTransaction must be { orderBy: 'key' }"],
+    ['an option that does not exist', [client, { orderby: 'key' }], "The options of inTransaction must be { orderBy: 'key' }"],
+  ])('refuses %s for a transaction', (_, given, sentence) => {
+    const { publisher } = createRecorder()
+    expect(() => Reflect.apply(publisher.inTransaction, null, given)).toThrow(sentence)
+    expect(() => publisher.inTransaction(client, { orderBy: 'key' })).not.toThrow()
   })
 
   it('rejects with the error of the transport', async () => {
