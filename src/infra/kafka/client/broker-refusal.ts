@@ -4,6 +4,7 @@ import type { TlsFault } from '../../../std/tls-fault.ts'
 import { LogAccessRefused } from '../../../ingest/log-admin.ts'
 import { hasCause, isBrokerError, messageOfType } from './client-error.ts'
 import type { KafkaSettings } from './kafka-client.ts'
+import { CREDENTIALS, TOKEN_URL } from './oauth-client.ts'
 
 /**
  * The sentence when the brokers deny access, or their certificate is not trusted; null for any other error. kafkajs does not retry these, and
@@ -14,7 +15,7 @@ export function accessRefused(error: unknown, settings: KafkaSettings): LogAcces
     return new LogAccessRefused(refusedLogin(error, settings))
   }
   const noToken = messageOfType(error, 'TOKEN_REFUSED')
-  if (noToken !== null) return new LogAccessRefused(noToken)
+  if (noToken !== null) return new LogAccessRefused(bySetting(noToken))
   const fault = tlsFaultOf(error)
   if (fault === null) return null
   return new LogAccessRefused(`${capital(tlsTrouble(fault, `the Kafka broker at ${brokersOf(settings)}`))}: ${wayOut(fault, settings)}`)
@@ -25,7 +26,7 @@ export function noConnection(error: unknown, settings: KafkaSettings): OperatorE
   const refused = accessRefused(error, settings)
   if (refused !== null) return refused
   const noToken = messageOfType(error, 'TOKEN_UNAVAILABLE')
-  if (noToken !== null) return new OperatorError(noToken)
+  if (noToken !== null) return new OperatorError(bySetting(noToken))
   // A listener of the other protocol closes the connection without an error.
   const orProtocol = /closed|disconnected before secure/i.test(messageOf(error)) ? ' or KAFKA_SECURITY_PROTOCOL' : ''
   return new OperatorError(
@@ -121,6 +122,13 @@ function wayOut({ is }: TlsFault, { tls }: KafkaSettings): string {
     case 'failed':
       return 'check the listener of the broker and the files of KAFKA_SSL_CA_FILE, KAFKA_SSL_CERT_FILE and KAFKA_SSL_KEY_FILE'
   }
+}
+
+/** A sentence about a token, which the package's publisher shows as well, with the names of the daemon's settings. */
+function bySetting(sentence: string): string {
+  return sentence
+    .replace(CREDENTIALS, 'KAFKA_SASL_OAUTH_CLIENT_ID, KAFKA_SASL_OAUTH_CLIENT_SECRET and KAFKA_SASL_OAUTH_SCOPE')
+    .replace(TOKEN_URL, 'KAFKA_SASL_OAUTH_TOKEN_URL')
 }
 
 function brokersOf({ brokers }: KafkaSettings): string {

@@ -23,7 +23,7 @@ export async function requestMskToken(region: string): Promise<Token> {
   } catch (error) {
     throw new TokenError(
       'TOKEN_UNAVAILABLE',
-      `AWS gives no credentials to log in to Kafka with (${messageOf(error)}): give the worker a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY`,
+      `AWS gives no credentials to log in to Kafka with (${messageOf(error)}): give this program a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY`,
     )
   }
 }

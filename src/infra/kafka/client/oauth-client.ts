@@ -12,7 +12,10 @@ export interface OAuthClient {
 
 /** The longest wait for an answer: less than the 10 s that kafkajs has for a login. */
 const DEADLINE_MS = 8_000
-const CREDENTIALS = 'KAFKA_SASL_OAUTH_CLIENT_ID, KAFKA_SASL_OAUTH_CLIENT_SECRET and KAFKA_SASL_OAUTH_SCOPE'
+
+/** What a sentence asks to correct, in words for every program: the daemon names its settings instead. */
+export const CREDENTIALS = "the client's id, secret and scope"
+export const TOKEN_URL = 'the URL of the token endpoint'
 
 /**
  * Requests a token by the client credentials grant, the credentials in an Authorization header
@@ -46,7 +49,7 @@ export async function requestClientToken({ tokenUrl, id, secret, scope }: OAuthC
   }
   const { access_token: value, expires_in: seconds } = fieldsOf(response.body)
   if (typeof value !== 'string' || !BEARER.test(value)) {
-    throw new TokenError('TOKEN_REFUSED', `${server} answers without an access_token: correct KAFKA_SASL_OAUTH_TOKEN_URL`)
+    throw new TokenError('TOKEN_REFUSED', `${server} answers without an access_token: correct ${TOKEN_URL}`)
   }
   return { value, validMs: typeof seconds === 'number' && seconds > 0 ? seconds * 1_000 : null }
 }
@@ -61,7 +64,7 @@ async function answerOf(server: string, url: string, request: RequestInit): Prom
   } catch (error) {
     // fetch says "fetch failed", and why only in the cause.
     const reason = messageOf(error instanceof Error && error.cause !== undefined ? error.cause : error)
-    throw new TokenError('TOKEN_UNAVAILABLE', `${server} does not answer (${reason}): start it, or correct KAFKA_SASL_OAUTH_TOKEN_URL`)
+    throw new TokenError('TOKEN_UNAVAILABLE', `${server} does not answer (${reason}): start it, or correct ${TOKEN_URL}`)
   }
 }
 

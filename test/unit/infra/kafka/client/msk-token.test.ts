@@ -45,3 +45,14 @@ it('is renewed a minute before its end, and not earlier', async () => {
   expect(await signedAt(839_999)).toBe('20260301T120000Z')
   expect(await signedAt(840_000)).toBe('20260301T121400Z')
 })
+
+it('asks for credentials in words for every program, which the package of the publisher shows as they are', async () => {
+  vi.stubEnv('AWS_ACCESS_KEY_ID', undefined)
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', undefined)
+  vi.stubEnv('AWS_EC2_METADATA_DISABLED', 'true')
+  vi.stubEnv('AWS_CONFIG_FILE', '/dev/null')
+  vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', '/dev/null')
+  await expect(requestMskToken('eu-central-1')).rejects.toThrow(
+    /^AWS gives no credentials to log in to Kafka with \(.+\): give this program a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY$/,
+  )
+})
