@@ -7,7 +7,7 @@ export const SIGNER = 'aws-msk-iam-sasl-signer-js'
 /** The packages of which the bundle holds parts; their licences require their notices. */
 const bundled = ['typebox', 'uuid']
 
-/** The package's `package.json`: of the daemon's dependencies it has kafkajs alone. */
+/** The package's `package.json`: of the daemon's dependencies it has kafkajs alone, and takes later releases of the signer of AWS. */
 export async function packedManifest(root: string): Promise<string> {
   const { name, version, license, type, engines, dependencies } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
   const manifest = {
@@ -23,7 +23,7 @@ export async function packedManifest(root: string): Promise<string> {
     },
     files: ['dist'],
     dependencies: { kafkajs: dependencies.kafkajs },
-    peerDependencies: { [SIGNER]: dependencies[SIGNER] },
+    peerDependencies: { [SIGNER]: `^${dependencies[SIGNER]}` },
     peerDependenciesMeta: { [SIGNER]: { optional: true } },
   }
   return `${JSON.stringify(manifest, null, 2)}\n`

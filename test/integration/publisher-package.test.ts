@@ -146,10 +146,12 @@ describe('the packed file', () => {
     const lock: { packages: object } = JSON.parse(await readFile(join(project.path, 'node_modules/.package-lock.json'), 'utf8'))
     expect(Object.keys(lock.packages).toSorted()).toEqual(['node_modules/kafka-worker', 'node_modules/kafkajs'])
     const text = await readFile(join(project.path, 'node_modules/kafka-worker/package.json'), 'utf8')
-    const own: { dependencies: object } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
+    const own: { dependencies: Readonly<Record<string, string>> } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
     const manifest: unknown = JSON.parse(text)
     expect(manifest).toMatchObject({ dependencies: { kafkajs: expect.stringMatching(/^\d+\.\d+\.\d+$/) }, engines: { node: '>=20' } })
     expect(own.dependencies).toMatchObject(Object(manifest).dependencies)
+    const signer = 'aws-msk-iam-sasl-signer-js'
+    expect(manifest).toMatchObject({ peerDependencies: { [signer]: `^${own.dependencies[signer]}` } })
     expect(manifest).not.toHaveProperty('devDependencies')
     expect(manifest).not.toHaveProperty('private')
   })
