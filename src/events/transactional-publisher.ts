@@ -66,7 +66,7 @@ function refusePool(client: OutboxClient): void {
   }
 }
 
-/** For callers without types: an option that is misspelt would publish in another order than was asked for. */
+/** For callers without types: an option that is misspelt would silently publish in another order. */
 function refuseOtherOptions(options: unknown): void {
   const given = typeof options === 'object' && options !== null ? Object.entries(options) : [['options', options]]
   if (given.every(([name, value]) => name === 'orderBy' && (value === undefined || value === 'key'))) return

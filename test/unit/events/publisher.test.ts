@@ -256,7 +256,8 @@ describe('the publisher', () => {
     ['an option that does not exist', [client, { orderby: 'key' }], "The options of inTransaction must be { orderBy: 'key' }"],
   ])('refuses %s for a transaction', (_, given, sentence) => {
     const { publisher } = createRecorder()
-    expect(() => Reflect.apply(publisher.inTransaction, null, given)).toThrow(sentence)
+    const call = (...args: Parameters<typeof publisher.inTransaction>) => publisher.inTransaction(...args)
+    expect(() => Reflect.apply(call, null, given)).toThrow(sentence)
     expect(() => publisher.inTransaction(client, { orderBy: 'key' })).not.toThrow()
   })
 

@@ -46,7 +46,7 @@ it('is renewed a minute before its end, and not earlier', async () => {
   expect(await signedAt(840_000)).toBe('20260301T121400Z')
 })
 
-it('asks for credentials in words for every program, which the package of the publisher shows as they are', async () => {
+it('requires credentials in words for every program, which the package of the publisher shows as they are', async () => {
   vi.stubEnv('AWS_ACCESS_KEY_ID', undefined)
   vi.stubEnv('AWS_SECRET_ACCESS_KEY', undefined)
   vi.stubEnv('AWS_EC2_METADATA_DISABLED', 'true')
