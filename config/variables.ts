@@ -1,3 +1,4 @@
+import { TOPIC_NAME, topicNamePattern } from '../src/std/topic-name.ts'
 import { authorities, certificateFile, keyFile } from './file-kinds.ts'
 import { networks } from './ip-networks.ts'
 import type { Kind } from './variable-kind.ts'
@@ -55,7 +56,7 @@ const kafka = {
     'Region of the cluster for AWS-MSK-IAM, whose credentials are found as the AWS SDK finds them.',
   ),
   KAFKA_TOPIC: withDefault(
-    matching(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/, 'a topic name: letters, digits, dot, underscore and hyphen, at most 249'),
+    matching(topicNamePattern, TOPIC_NAME),
     'domain-events',
     'Topic of the domain events; `<topic>.<group>.dlq` are its dead-letter topics.',
   ),

@@ -8,7 +8,7 @@ import { changesBetween, inWords, type Catalogue } from '../../src/catalogue/dif
 import { addRegister } from './register.ts'
 import { addRehearse } from './rehearse.ts'
 import { brokenPromises } from '../../src/catalogue/promises.ts'
-import { lastRelease, readCatalogue, releasesIn, writeRelease } from '../../src/catalogue/released.ts'
+import { faultOf, lastRelease, readCatalogue, releasesIn, writeRelease } from '../../src/catalogue/released.ts'
 import { brokenRules } from '../../src/catalogue/rules.ts'
 import { listedConsumers } from '../../src/consumers/registry.ts'
 import { events } from '../../src/events/catalogue/events.ts'
@@ -30,7 +30,8 @@ export async function run(args: readonly string[]): Promise<number> {
     .action(async () => {
       const released = await releasesIn(releases)
       const rules = brokenRules(events, listedConsumers, DEFAULT_TOPIC)
-      const faults = [...rules, ...brokenPromises(current, released), ...(await outdated())]
+      const others = async () => [...brokenPromises(current, released), ...(await outdated())]
+      const faults = [...rules, ...(faultOf(current) === null ? await others() : [])]
       for (const fault of faults) process.stderr.write(`${fault}\n`)
       if (faults.length === 0) process.stdout.write(`${events.length} events of catalogue ${catalogueVersion}: no rule is broken.\n`)
       code = faults.length === 0 ? 0 : 1
@@ -60,7 +61,7 @@ export async function run(args: readonly string[]): Promise<number> {
     .action(async () => {
       const released = await releasesIn(releases)
       const rules = brokenRules(events, listedConsumers, DEFAULT_TOPIC)
-      const faults = [...rules, ...(released.length === 0 ? [] : brokenPromises(current, released))]
+      const faults = [...rules, ...(released.length === 0 || faultOf(current) !== null ? [] : brokenPromises(current, released))]
       if (faults.length > 0) throw new OperatorError(faults.join('\n'))
       process.stdout.write(`${path.relative(process.cwd(), await writeRelease(releases, current))} is written.\n`)
     })
@@ -86,16 +87,24 @@ export const releases = fileURLToPath(new URL('../../config/events/released', im
 const current: Catalogue = { version: catalogueVersion, events }
 
 async function named(name: string): Promise<Catalogue> {
-  if (name === 'current') return current
+  if (name === 'current') return readableCurrent()
   if (name !== 'released') return readCatalogue(name)
   const last = await lastRelease(releases)
   if (last === null) throw new OperatorError('No catalogue is released yet: npm run catalogue -- release')
   return last
 }
 
-/** The document of the catalogue as it is. */
+/** @throws {OperatorError} it cannot be compared, written or read by */
+function readableCurrent(): Catalogue {
+  const fault = faultOf(current)
+  if (fault !== null)
+    throw new OperatorError(`The catalogue of src/events/catalogue is none: ${fault}. See all: npm run catalogue -- check`)
+  return current
+}
+
+/** The document of the catalogue as it is. @throws {OperatorError} it lacks what every event has */
 export function asyncApiYaml(): string {
-  const described = { version: catalogueVersion, events, consumers: listedConsumers, defaultTopic: DEFAULT_TOPIC }
+  const described = { ...readableCurrent(), consumers: listedConsumers, defaultTopic: DEFAULT_TOPIC }
   return stringify(asyncApiOf(described), { lineWidth: 120, aliasDuplicateObjects: false })
 }
 

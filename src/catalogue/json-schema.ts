@@ -44,6 +44,9 @@ export function isSchema(value: unknown): value is Schema {
 
 const anyType = ['null', 'boolean', 'number', 'string', 'array', 'object'] as const
 
+/** What `type` may say. */
+export const typeNames: readonly string[] = [...anyType, 'integer']
+
 export function typesOf({ type }: Schema): readonly string[] {
   if (typeof type === 'string') return [type]
   return Array.isArray(type) ? type.map(String) : anyType

@@ -1,10 +1,10 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { schemaFault } from '../events/catalogue/catalogue.ts'
 import { messageOf, OperatorError } from '../std/failure.ts'
 import type { Catalogue } from './diff.ts'
-import { retentionMs } from './event-retention.ts'
-import { isSchema, type Schema } from './json-schema.ts'
+import { eventFaultOf } from './event-shape.ts'
+import { isSchema } from './json-schema.ts'
+import { schemaFaults } from './schema-faults.ts'
 
 /** Reads a catalogue that was written by {@link writeRelease}. @throws {OperatorError} one sentence: it is not there, or is none */
 export async function readCatalogue(file: string): Promise<Catalogue> {
@@ -20,41 +20,22 @@ export async function readCatalogue(file: string): Promise<Catalogue> {
   return parsed as Catalogue
 }
 
-function faultOf(parsed: unknown): string | null {
+/** Why it can be neither compared nor read by, as the rest of a sentence without its full stop; null when it can. */
+export function faultOf(parsed: unknown): string | null {
   if (!isSchema(parsed) || typeof parsed['version'] !== 'string') return 'it has no version'
   if (!Array.isArray(parsed['events'])) return 'it has no list of events'
+  const types = new Set<unknown>()
   for (const [index, event] of parsed['events'].entries()) {
     if (!isSchema(event) || typeof event['type'] !== 'string') return `its event ${index + 1} has no type`
+    const { type, data } = event
+    if (types.has(type)) return `${type} is in it twice`
+    types.add(type)
     const fault = eventFaultOf(event)
-    if (fault !== null) return `${event['type']} ${fault}`
+    if (fault !== null) return `${type} ${fault}`
+    const [schemaFault] = schemaFaults(data, '/data')
+    if (schemaFault !== undefined) return `${type}: ${schemaFault.replace(/\.$/, '')}`
   }
   return null
-}
-
-/** Of what the rest of the program takes for granted. */
-function eventFaultOf({ data, ...event }: Schema): string | null {
-  if (!isSchema(data)) return 'has no schema of its data'
-  for (const field of ['identity', 'personal', 'examples']) if (!Array.isArray(event[field])) return `has no list ${field}`
-  const { owner, version, minor, retention } = event
-  if (!isSchema(owner)) return 'has no owner'
-  if (!isNumber(version, 1)) return `has the version ${JSON.stringify(version)}, which is not 1 or above`
-  if (minor !== undefined && !isNumber(minor, 0)) return `has the minor ${JSON.stringify(minor)}, which is not 0 or above`
-  if (typeof retention !== 'string' || !Object.hasOwn(retentionMs, retention))
-    return `has the retention ${JSON.stringify(retention)}, which is not ${Object.keys(retentionMs).join(' or ')}`
-  for (const field of ['summary', 'since', 'key']) if (typeof event[field] !== 'string') return `has no text ${field}`
-  if (data['type'] !== 'object' || !isSchema(data['properties'])) return 'has data without properties'
-  if (!Array.isArray(data['required']) || !data['required'].every((name) => typeof name === 'string'))
-    return 'has data without a list of what is required'
-  try {
-    schemaFault(data, {})
-  } catch (error) {
-    return `has a schema that cannot be read (${messageOf(error)})`
-  }
-  return null
-}
-
-function isNumber(value: unknown, least: number): boolean {
-  return typeof value === 'number' && Number.isInteger(value) && value >= least
 }
 
 /** The last release in a folder, by its number; null when there is none. */

@@ -2,10 +2,12 @@ import { envelopeFault, schemaFault } from '../events/catalogue/catalogue.ts'
 import type { EventDefinition } from '../events/catalogue/define-event.ts'
 import { inputName, methodName } from '../events/input-names.ts'
 import { occurrenceFields } from '../events/publisher-input.ts'
-import { createTypeFilter } from '../ingest/type-filter.ts'
+import { createTypeFilter, isTypePattern, PATTERN_FAULT } from '../ingest/type-filter.ts'
 import type { Consumer } from '../model/consumer.ts'
 import { envelopeOf } from './asyncapi.ts'
-import { annotations, besideCases, isSchema, keywords } from './json-schema.ts'
+import { eventFaultOf } from './event-shape.ts'
+import { everyCaseOf, isSchema, propertiesOf, typesOf, valuesOf, type Schema } from './json-schema.ts'
+import { schemaFaults } from './schema-faults.ts'
 
 /** What a catalogue has to keep: one sentence for each rule that is broken, with the way out; none for a good one. */
 export function brokenRules(
@@ -13,14 +15,30 @@ export function brokenRules(
   consumers: readonly Pick<Consumer, 'name' | 'topic' | 'types'>[],
   defaultTopic: string,
 ): readonly string[] {
-  const types = events.map(({ type }) => type)
+  const named = events.filter(isNamed)
+  const types = named.map(({ type }) => type)
+  // Rules read what an event of the right shape has.
+  const whole = events.filter((event) => eventFaultOf(event) === null)
   return [
     ...repeated(types).map((type) => `${type}: two events have this name. Give one of them another.`),
-    ...events.flatMap((event) => rulesBrokenBy(event, types).map((sentence) => `${event.type}: ${sentence}`)),
+    ...events.flatMap((event, index) => misshapen(event, index)),
+    ...whole.flatMap((event) => rulesBrokenBy(event, types).map((sentence) => `${event.type}: ${sentence}`)),
     ...repeatedMethods(types),
-    ...repeatedExamples(events),
-    ...mixedTopics(events, defaultTopic),
-    ...consumers.flatMap((consumer) => unknownTypes(consumer, events, defaultTopic)),
+    ...repeatedExamples(whole),
+    ...mixedTopics(whole, defaultTopic),
+    ...consumers.flatMap((consumer) => unknownTypes(consumer, named, defaultTopic)),
+  ]
+}
+
+function isNamed({ type }: Partial<EventDefinition>): boolean {
+  return typeof type === 'string'
+}
+
+function misshapen(event: EventDefinition, index: number): readonly string[] {
+  const fault = eventFaultOf(event)
+  if (fault === null) return []
+  return [
+    `${isNamed(event) ? event.type : `event ${index + 1}`}: it ${fault}. src/events/catalogue/define-event.ts says what an event has.`,
   ]
 }
 
@@ -70,16 +88,24 @@ function rulesBrokenBy(event: EventDefinition, types: readonly string[]): readon
     if (deprecated.successor !== null && !types.includes(deprecated.successor))
       broken.push(`its successor ${deprecated.successor} is not in the catalogue. Add it, or say null.`)
   }
-  broken.push(...foreignKeywords(data, '/data'), ...fieldNameFaults(data))
+  const faultsOfSchema = schemaFaults(data, '/data')
+  broken.push(...faultsOfSchema, ...fieldNameFaults(data))
   const fields = Object.keys(data.properties)
-  for (const field of data.required) if (!fields.includes(field)) broken.push(`${field} is required and has no schema.`)
   if (!data.required.includes('campaign_id'))
     broken.push('its data has no campaign_id, which is the key of its record. Add it as a required field.')
+  else if (!isUuid(data.properties['campaign_id']))
+    broken.push(
+      'its campaign_id, which is the key of its record, is no text of the format uuid. Write uuid of src/events/catalogue/schema.ts.',
+    )
   if (identity.length === 0) broken.push('it has no identity. Name the fields of data that identify the fact.')
-  for (const field of identity)
+  for (const field of identity) {
     if (!data.required.includes(field)) broken.push(`its identity has ${field}, which is not a required field of data.`)
+    else if (mayHoldOthers(propertiesOf(data)[field] ?? {}))
+      broken.push(`its identity has ${field}, which may be an object or a list: all of them would have one id. Name fields of one value.`)
+  }
   for (const field of personal) if (!fields.includes(field)) broken.push(`personal names ${field}, which is not a field of data.`)
   if (examples.length === 0) broken.push('it has no example. Give one whole event.')
+  if (faultsOfSchema.length > 0) return broken
   for (const [index, example] of examples.entries()) {
     const fault = envelopeFault(envelopeOf(event, example)) ?? schemaFault(data, example.data)
     if (fault !== null) broken.push(`its example ${index + 1} is not valid: ${fault}.`)
@@ -101,33 +127,16 @@ function fieldNameFaults({ properties }: EventDefinition['data']): readonly stri
   ]
 }
 
-function foreignKeywords(schema: unknown, path: string): readonly string[] {
-  if (!isSchema(schema)) return [`${path} is no schema. Write an object.`]
-  const beside = besideCases(schema)
-  if (beside.length > 0)
-    return [
-      `${path}: ${beside.join(' and ')} beside anyOf cannot be compared. Write it into each case; only ${[...annotations].join(', ')} may stand there.`,
-    ]
-  return Object.entries(schema).flatMap(([keyword, value]) => {
-    const at = `${path}/${keyword}`
-    if (!keywords.has(keyword))
-      return [`${at}: schemas do without "${keyword}", which not every tool reads alike. Use one of ${[...keywords].join(', ')}.`]
-    if (keyword === 'default') {
-      const fault = schemaFault(schema, value)
-      if (fault !== null) return [`${at} is not valid itself: ${fault}.`]
-      return path.includes('/anyOf/') ? [`${at} is never filled in, because it is one case of several. Leave it out.`] : []
-    }
-    if (keyword === 'items') return foreignKeywords(value, at)
-    if (keyword === 'properties') {
-      return isSchema(value)
-        ? Object.entries(value).flatMap(([name, property]) => foreignKeywords(property, `${at}/${name}`))
-        : [`${at} is no object.`]
-    }
-    if (keyword === 'anyOf') {
-      if (!Array.isArray(value) || value.length === 0) return [`${at} is no list of cases.`]
-      return value.flatMap((one: unknown, index) => foreignKeywords(one, `${at}/${index}`))
-    }
-    return []
+function isUuid(schema: object | undefined): boolean {
+  return isSchema(schema) && schema['type'] === 'string' && schema['format'] === 'uuid'
+}
+
+/** Ids are derived from texts of the values, and `String` has one text for every object. */
+function mayHoldOthers(schema: Schema): boolean {
+  return everyCaseOf(schema).some((one) => {
+    const values = valuesOf(one)
+    if (values !== null) return values.some((value) => typeof value === 'object' && value !== null)
+    return typesOf(one).some((type) => type === 'object' || type === 'array')
   })
 }
 
@@ -161,6 +170,7 @@ function unknownTypes(
   const read = rest.topic ?? defaultTopic
   const there = events.filter((event) => (event.topic ?? defaultTopic) === read)
   return types.flatMap((pattern) => {
+    if (!isTypePattern(pattern)) return [`consumer ${name}: ${pattern} ${PATTERN_FAULT}.`]
     const filter = createTypeFilter(
       [pattern],
       events.map(({ type }) => type),

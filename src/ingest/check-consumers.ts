@@ -1,7 +1,7 @@
 import { eventTypes } from '../events/catalogue/catalogue.ts'
 import { OperatorError } from '../std/failure.ts'
 import { isProjecting, kindsOf, type Consumer } from '../model/consumer.ts'
-import { createTypeFilter } from './type-filter.ts'
+import { createTypeFilter, isTypePattern, PATTERN_FAULT } from './type-filter.ts'
 
 /** Validates the registered consumers. @throws {OperatorError} one line for each fault. */
 export function checkConsumers(consumers: readonly Consumer[]): void {
@@ -23,7 +23,8 @@ function faultsOf(consumer: Consumer): string[] {
   if (types.length === 0) faults.push('it handles no types')
   for (const pattern of types) {
     const filter = createTypeFilter([pattern])
-    if (!eventTypes.some((type) => filter.handles(type))) faults.push(`its type ${pattern} matches nothing in the catalogue`)
+    if (!isTypePattern(pattern)) faults.push(`its type ${pattern} ${PATTERN_FAULT}`)
+    else if (!eventTypes.some((type) => filter.handles(type))) faults.push(`its type ${pattern} matches nothing in the catalogue`)
   }
   if (poolSize !== undefined && (!Number.isInteger(poolSize) || poolSize < 1))
     faults.push(`its poolSize ${poolSize} must be an integer of at least 1`)

@@ -10,6 +10,14 @@ export interface TypeFilter {
   skips(record: LogRecord): string | null
 }
 
+/** An exact type, a family such as `user.*`, or `*`: anything else with an asterisk is a slip. */
+export function isTypePattern(pattern: string): boolean {
+  return pattern === '*' || /^[^*]+(?:\.\*)?$/.test(pattern)
+}
+
+/** The rest of the sentence about any other. */
+export const PATTERN_FAULT = 'has an asterisk that is neither all of it nor its last part. Write a type, a family such as user.*, or *'
+
 /** The types among `known` that match: exact ones, families such as `user.*`, and `*`. */
 export function createTypeFilter(patterns: readonly TypePattern[], known: readonly string[] = eventTypes): TypeFilter {
   const families = patterns.filter((pattern) => pattern.endsWith('*')).map((pattern) => pattern.slice(0, -1))

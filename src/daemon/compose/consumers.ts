@@ -3,6 +3,7 @@ import { allowedRecipients } from '../../consumers/allowed-recipients.ts'
 import { createConsumers, listedConsumers } from '../../consumers/registry.ts'
 import type { MailRules } from '../../consumers/mail-rules.ts'
 import { unsubscribeLinks } from '../../consumers/unsubscribe-link.ts'
+import { knownEvents } from '../../events/catalogue/catalogue.ts'
 import { checkConsumers } from '../../ingest/check-consumers.ts'
 import { kindsOf, type Consumer } from '../../model/consumer.ts'
 import { goesToRelay } from './channels.ts'
@@ -15,9 +16,10 @@ export const mailGroups: readonly string[] = listedConsumers
 /**
  * Creates all consumers with the operator's rules.
  *
- * @throws {OperatorError} a consumer is invalid.
+ * @throws {OperatorError} a consumer is invalid, or the schema of an event.
  */
 export function composeConsumers(config: Config): readonly Consumer[] {
+  knownEvents.compile()
   const consumers = createConsumers({
     missingRowWaitMs: config.delivery.missingRowWaitMs,
     positionMailMaxWaitMs: config.mail.positionMaxWaitMs,

@@ -1,7 +1,9 @@
+import { Entries } from 'typebox/format'
 import { Compile, type Validator } from 'typebox/schema'
+import { messageOf, OperatorError } from '../../std/failure.ts'
 import type { EventType } from '../event.ts'
 import { closed } from './closed.ts'
-import { defaultsOf } from './defaults.ts'
+import { defaultsOf, type Fill } from './defaults.ts'
 import type { DefinedEvent, EventDefinition } from './define-event.ts'
 import { events } from './events.ts'
 import { withoutNullsOf } from './missing-nulls.ts'
@@ -43,29 +45,52 @@ export interface KnownEvents {
   withDefaults(type: string, data: unknown): unknown
   /** `data` without the fields that are null where they may be missing, but not null. */
   withoutNulls(type: string, data: unknown): unknown
+  /** Reads every schema now, in place of each at its first record. @throws {OperatorError} one of them cannot be read */
+  compile(): void
 }
 
-/** Compiles the schemas of a catalogue. */
+interface CompiledEvent {
+  readonly check: Validator
+  readonly fill: Fill | null
+  readonly leaveOut: ReturnType<typeof withoutNullsOf>
+  readonly ids: readonly string[]
+}
+
+/** Reads the schemas of a catalogue, each when it is used first: a program that says what is wrong with one has to start. */
 export function knownEventsOf(definitions: readonly EventDefinition[]): KnownEvents {
-  const byType = new Map(
-    definitions.map((definition) => {
-      const { type, data } = definition
-      const ids = Object.entries(data.properties).flatMap(([name, schema]) =>
-        'format' in schema && schema.format === 'uuid' ? [name] : [],
-      )
-      return [type, { definition, check: Compile(data), fill: defaultsOf(data), leaveOut: withoutNullsOf(data), ids }]
-    }),
-  )
+  const byType = new Map(definitions.map((definition) => [definition.type, definition]))
+  const compiled = new Map<string, CompiledEvent>()
+  const compiledOf = (type: string) => {
+    const known = compiled.get(type)
+    if (known !== undefined) return known
+    const definition = byType.get(type)
+    if (definition === undefined) return undefined
+    const event = compiledEvent(definition)
+    compiled.set(type, event)
+    return event
+  }
   return {
-    definition: (type) => byType.get(type)?.definition ?? null,
+    definition: (type) => byType.get(type) ?? null,
     dataFault(type, data) {
-      const check = byType.get(type)?.check
+      const check = compiledOf(type)?.check
       if (check === undefined) return `type ${type} is not in the catalogue`
       return check.Check(data) ? null : textOf(check.Errors(data)[1])
     },
-    idsOf: (type) => byType.get(type)?.ids ?? [],
-    withDefaults: (type, data) => byType.get(type)?.fill?.(data) ?? data,
-    withoutNulls: (type, data) => byType.get(type)?.leaveOut?.(data) ?? data,
+    idsOf: (type) => compiledOf(type)?.ids ?? [],
+    withDefaults: (type, data) => compiledOf(type)?.fill?.(data) ?? data,
+    withoutNulls: (type, data) => compiledOf(type)?.leaveOut?.(data) ?? data,
+    compile() {
+      for (const type of byType.keys()) compiledOf(type)
+    },
+  }
+}
+
+function compiledEvent({ type, data }: EventDefinition): CompiledEvent {
+  try {
+    const ids = Object.entries(data.properties).flatMap(([name, schema]) => ('format' in schema && schema.format === 'uuid' ? [name] : []))
+    return { check: Compile(data), fill: defaultsOf(data), leaveOut: withoutNullsOf(data), ids }
+  } catch (error) {
+    throw new OperatorError(`The schema of ${type} cannot be read: ${messageOf(error)}. Find the place: npm run catalogue -- check`)
   }
 }
 
@@ -104,6 +129,9 @@ export function rulesOfWrittenData(type: EventType, data: unknown): readonly Bro
   writers.set(type, check)
   return check.Check(data) ? [] : check.Errors(data)[1]
 }
+
+/** The formats that are checked: a value keeps any other. */
+export const formats: readonly string[] = Entries().map(([name]) => name)
 
 /** Same as {@link envelopeFault}, for a value of any schema. Compiles it: for tools. */
 export function schemaFault(schema: object, value: unknown): string | null {

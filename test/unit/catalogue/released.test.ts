@@ -9,6 +9,7 @@ import { OperatorError } from '../../../src/std/failure.ts'
 
 const current: Catalogue = { version: '1.2.0', events }
 const candidate = (changes: object) => JSON.stringify({ version: '1.0.0', events: [{ ...events[0], ...changes }] })
+const candidateData = (changes: object) => candidate({ data: { type: 'object', required: [], properties: {}, ...changes } })
 let folder: string
 beforeEach(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'released-'))
@@ -48,13 +49,29 @@ test('a release is written once, and not changed', async () => {
   expect(await readdir(folder)).toEqual(['1.2.0.json'])
 })
 
-test.each([
+test.each<[string, string]>([
   ['', 'is no catalogue: '],
   ['[]', 'is no catalogue: it has no version.'],
   ['{"version":"1.0.0"}', 'is no catalogue: it has no list of events.'],
   ['{"version":"1.0.0","events":[{}]}', 'is no catalogue: its event 1 has no type.'],
   ['{"version":"1.0.0","events":[{"type":"user.joined"}]}', 'is no catalogue: user.joined has no schema of its data.'],
-  ['{"version":"1.0.0","events":[{"type":"user.joined","data":{}}]}', 'is no catalogue: user.joined has no list identity.'],
+  ['{"version":"1.0.0","events":[{"type":"user.joined","data":{}}]}', 'is no catalogue: user.joined has data without properties.'],
+  [candidate({ identity: 'user_id' }), 'is no catalogue: user.signed_up has no list identity, of names of fields.'],
+  [JSON.stringify({ version: '1.0.0', events: [events[0], events[0]] }), 'is no catalogue: user.signed_up is in it twice.'],
+  [candidate({ owner: {} }), 'is no catalogue: user.signed_up has an owner without a team.'],
+  [candidate({ deprecated: {} }), 'is no catalogue: user.signed_up is deprecated without a date "on".'],
+  [candidate({ topic: 'no topic!' }), 'is no catalogue: user.signed_up has the topic "no topic!", which is not a topic name'],
+  [candidateData({ additionalProperties: false }), 'is no catalogue: user.signed_up: /data/additionalProperties: schemas do without'],
+  [
+    candidateData({ required: ['phone'] }),
+    'is no catalogue: user.signed_up: /data/required: phone is required and has no schema. Add it to the properties. Give a file',
+  ],
+  [candidateData({ properties: { a: true } }), 'is no catalogue: user.signed_up: /data/properties/a is no schema. Write an object.'],
+  [candidateData({ properties: { a: null } }), 'is no catalogue: user.signed_up: /data/properties/a is no schema. Write an object.'],
+  ...['$ref', 'allOf', 'oneOf', 'not'].map((keyword): [string, string] => [
+    candidateData({ properties: { a: { [keyword]: [] } } }),
+    `is no catalogue: user.signed_up: /data/properties/a/${keyword}: schemas do without "${keyword}"`,
+  ]),
   [candidate({ owner: null }), 'is no catalogue: user.signed_up has no owner.'],
   [candidate({ version: '1' }), 'is no catalogue: user.signed_up has the version "1", which is not 1 or above.'],
   [candidate({ minor: -1 }), 'is no catalogue: user.signed_up has the minor -1, which is not 0 or above.'],
@@ -68,7 +85,7 @@ test.each([
   [candidate({ data: { type: 'object', properties: {} } }), 'is no catalogue: user.signed_up has data without a list of what is required.'],
   [
     candidate({ data: { type: 'object', required: [], properties: { a: { type: 'string', pattern: '(' } } } }),
-    'is no catalogue: user.signed_up has a schema that cannot be read (Invalid regular expression: /(/u: Unterminated group).',
+    'is no catalogue: user.signed_up: /data/properties/a/pattern is "(". Write a regular expression that can be read with the flag u.',
   ],
 ])('%s is refused in a sentence', async (contents, sentence) => {
   const file = path.join(folder, 'candidate.json')

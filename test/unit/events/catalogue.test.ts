@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { catalogue, envelopeFault, eventTypes, isEventType, knownEvents } from '../../../src/events/catalogue/catalogue.ts'
+import { catalogue, envelopeFault, eventTypes, isEventType, knownEvents, knownEventsOf } from '../../../src/events/catalogue/catalogue.ts'
 import { events } from '../../../src/events/catalogue/events.ts'
+import { OperatorError } from '../../../src/std/failure.ts'
 import { envelopeOf } from '../../../src/catalogue/asyncapi.ts'
 
 describe('the catalogue', () => {
@@ -24,5 +25,20 @@ describe('the catalogue', () => {
         expect(knownEvents.dataFault(type, without)).toBe(`/ breaks required: ${field}`)
       }
     }
+  })
+
+  it('is read at the first record or on demand, so that a program that names a broken schema starts', () => {
+    const [event] = events
+    const broken = knownEventsOf([{ ...event, data: { ...event.data, properties: { email: { type: 'string', pattern: '[' } } } }])
+    const reading = () => {
+      broken.compile()
+    }
+    expect(reading).toThrow(OperatorError)
+    expect(reading).toThrow(/^The schema of user\.signed_up cannot be read: .*Find the place: npm run catalogue -- check$/)
+    expect(() => broken.dataFault('user.signed_up', {})).toThrow(OperatorError)
+    expect(broken.dataFault('user.erased', {})).toBe('type user.erased is not in the catalogue')
+    expect(() => {
+      knownEvents.compile()
+    }).not.toThrow()
   })
 })

@@ -16,6 +16,9 @@ const good: Consumer = { name: 'test-workers', types: ['user.*'], accept: () => 
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the point of it
 const misspelt = 'user.signedup' as TypePattern
 
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the same
+const halfNamed = 'ref*' as TypePattern
+
 const projecting = (name: string, schema: string): Consumer => ({
   name,
   types: ['user.*'],
@@ -39,6 +42,7 @@ describe('registered consumers', () => {
     ['an empty name', { name: '' }, 'its name must be lower-case letters'],
     ['no types', { types: [] }, 'it handles no types'],
     ['a misspelt type', { types: [misspelt] }, 'its type user.signedup matches nothing in the catalogue'],
+    ['half a family', { types: [halfNamed] }, 'its type ref* has an asterisk that is neither all of it nor its last part. Write a type, a'],
     ['half a worker', { poolSize: 0.5 }, 'its poolSize 0.5 must be an integer of at least 1'],
     ['no worker', { poolSize: 0 }, 'its poolSize 0'],
     ['one kind twice', { kinds: [kind, kind] }, 'it has two kinds leaderboard/recalculate/1'],
