@@ -7,7 +7,8 @@ import { addTopicOptions, differenceFound, wantedTopics, type TopicOptions } fro
 
 const HELP = `
 Compares the topics on the brokers with what the catalogue of events (topics, retention) and the configuration (partitions, replicas,
-dead-letter topics of the groups) want, and says in sentences what "topics apply" with the same options would change. Changes nothing.
+dead-letter topics of the groups) want, and says in sentences what "topics apply" with the same options would change, and what it would leave although other partitions or
+replicas are wanted. Changes nothing.
 
 Exit code 0 if nothing would change, 2 if something would; 1 if the comparison failed.
 

@@ -35,8 +35,10 @@ test('plan says what is missing and exits with 2, apply creates it, and then pla
   const planned = await s.workerctl(['topics', 'plan'])
   expect(planned).toMatchObject({ code: 2, err: '' })
   expect(planned.out.split('\n').filter((line) => line.includes(s.topic))).toEqual([
-    `Create ${s.topic} with 10 partitions and retention.ms ${MONTH} (30 days).`,
-    ...lettersOf(s).map((name) => `Create ${name} with 10 partitions and retention.ms ${QUARTER} (90 days).`),
+    `Create ${s.topic} with 10 partitions, the brokers' default of replicas and retention.ms ${MONTH} (30 days).`,
+    ...lettersOf(s).map(
+      (name) => `Create ${name} with 10 partitions, the brokers' default of replicas and retention.ms ${QUARTER} (90 days).`,
+    ),
   ])
   expect(planned.out).toMatch(/\n\d+ of \d+ topics would change\.$/)
   const missing = await verified(s)
@@ -198,9 +200,9 @@ test('each topic of a catalogue is planned, applied and kept by the class of its
   await s.admin.createTopic({ name: logins, partitions: 3, config: { 'retention.ms': WEEK } })
   const planned = await compareTopics(s.admin, wishes)
   expect(planned.steps.flatMap(({ sentences }) => sentences)).toEqual([
-    `Create ${s.topic} with 3 partitions and retention.ms ${MONTH} (30 days).`,
-    `Create ${orders} with 3 partitions and retention.ms 31536000000 (365 days).`,
-    `Create ${orders}.${s.prefix}order-workers.dlq with 3 partitions and retention.ms ${QUARTER} (90 days).`,
+    `Create ${s.topic} with 3 partitions, 1 replica of each and retention.ms ${MONTH} (30 days).`,
+    `Create ${orders} with 3 partitions, 1 replica of each and retention.ms 31536000000 (365 days).`,
+    `Create ${orders}.${s.prefix}order-workers.dlq with 3 partitions, 1 replica of each and retention.ms ${QUARTER} (90 days).`,
     `Change retention.ms of ${logins} from ${WEEK} (7 days) to -1 (forever).`,
   ])
   await applyTopics(planned, { admin: s.admin, allowPartitionChange: false, clock })

@@ -9,15 +9,13 @@ import { plannedTopics, planTopics, type TopicStep, type WantedTopics } from './
 /** The topics on the brokers beside those that are wanted. */
 export interface TopicComparison {
   readonly steps: readonly TopicStep[]
-  readonly wanted: WantedTopics & { readonly replicas: number | null }
+  readonly wanted: WantedTopics
   readonly present: ReadonlyMap<string, TopicState>
 }
 
 /** What an operator wants of the topics: null where what there is, or the brokers' default, is right. */
 export type TopicWishes = Omit<WantedTopics, 'groups'> & {
   readonly groups: readonly OperatorGroup[]
-  /** Replicas of each partition. */
-  readonly replicas: number | null
 }
 
 /**

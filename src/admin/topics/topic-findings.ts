@@ -85,11 +85,7 @@ function settingDrift(step: TopicStep, { catalogue }: WantedTopics, { config }: 
   return [...faults, finding(step, 'retention', sentence)]
 }
 
-function dangers(
-  step: TopicStep,
-  { replicas: requested }: { readonly replicas: number | null },
-  state: TopicState,
-): readonly TopicFinding[] {
+function dangers(step: TopicStep, { replicas: requested }: WantedTopics, state: TopicState): readonly TopicFinding[] {
   const { name } = step
   const found: TopicFinding[] = []
   const least = Number(state.config.get('min.insync.replicas') ?? 1)

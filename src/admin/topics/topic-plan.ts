@@ -18,6 +18,8 @@ export interface WantedTopics {
   readonly groups: readonly Pick<OperatorGroup, 'id' | 'topic'>[]
   /** Partitions of each topic of events. Null: those of an existing topic are as they should be. */
   readonly partitions: number | null
+  /** Replicas of each partition. Null: the brokers' default for a new topic, and those of an existing one are as they should be. */
+  readonly replicas: number | null
 }
 
 export interface TopicStep {
@@ -48,7 +50,7 @@ const DEAD_LETTER_MS = DEAD_LETTER_DAYS * 86_400_000
 export function planTopics(wanted: WantedTopics, present: ReadonlyMap<string, TopicState>): readonly TopicStep[] {
   return topicNames(wanted).flatMap((name) => {
     const topic = eventTopicStep(name, wanted, present.get(name))
-    const letters = lettersOf(name, wanted.groups).map((dlq) => deadLetterStep(dlq, topic.partitions, present.get(dlq)))
+    const letters = lettersOf(name, wanted.groups).map((dlq) => deadLetterStep(dlq, topic.partitions, wanted, present.get(dlq)))
     return [topic, ...letters]
   })
 }
@@ -73,38 +75,65 @@ function lettersOf(name: string, groups: WantedTopics['groups']): readonly strin
   return groups.filter(({ topic }) => topic === name).map(({ id }) => deadLetterTopic(name, id))
 }
 
-function eventTopicStep(name: string, { catalogue, partitions: requested }: WantedTopics, state: TopicState | undefined): TopicStep {
+function eventTopicStep(
+  name: string,
+  { catalogue, partitions: requested, replicas }: WantedTopics,
+  state: TopicState | undefined,
+): TopicStep {
   const of = 'events' as const
   const event = catalogue.find((topic) => topic.name === name)
   const keptMs = keptMsOf({ name, of }, catalogue)
   if (state === undefined) {
     const config = keptMs === null ? {} : topicSettings(keptMs)
-    return created({ name, of, partitions: requested ?? DEFAULT_PARTITIONS, config })
+    return created({ name, of, partitions: requested ?? DEFAULT_PARTITIONS, config }, replicas)
   }
   const from = state.partitions.length
   const partitions = Math.max(from, requested ?? 0)
   const key = event?.keys.join(' or ') ?? 'key'
   const growth = `Raise ${name} from ${from} to ${partitions} partitions, only with --allow-partition-change: later events of a ${key} may lie in another partition than earlier ones, so let the workers catch up first.`
-  const notes =
-    requested !== null && from > requested
+  const notes = [
+    ...(requested !== null && from > requested
       ? [`Keep ${name} at ${from} partitions: ${requested} are wanted, and partitions cannot be removed.`]
-      : []
+      : []),
+    ...replicaNotes(name, replicas, state),
+  ]
   return changed({ name, of, from, partitions, growth, notes, keptMs, config: state.config })
 }
 
-function deadLetterStep(name: string, needed: number, state: TopicState | undefined): TopicStep {
+function deadLetterStep(name: string, needed: number, { replicas }: WantedTopics, state: TopicState | undefined): TopicStep {
   const of = 'dead-letters' as const
-  if (state === undefined) return created({ name, of, partitions: needed, config: topicSettings(DEAD_LETTER_MS) })
+  if (state === undefined) return created({ name, of, partitions: needed, config: topicSettings(DEAD_LETTER_MS) }, replicas)
   const from = state.partitions.length
   const partitions = Math.max(from, needed)
   const growth = `Raise ${name} from ${from} to ${partitions} partitions, as many as its topic has: a dead letter keeps the partition of its record.`
-  return changed({ name, of, from, partitions, growth, notes: [], keptMs: DEAD_LETTER_MS, config: state.config })
+  return changed({
+    name,
+    of,
+    from,
+    partitions,
+    growth,
+    notes: replicaNotes(name, replicas, state),
+    keptMs: DEAD_LETTER_MS,
+    config: state.config,
+  })
 }
 
-function created(step: Pick<TopicStep, 'name' | 'of' | 'partitions' | 'config'>): TopicStep {
+/** Only a reassignment changes the replicas of a partition that exists. */
+function replicaNotes(name: string, wanted: number | null, { partitions }: TopicState): readonly string[] {
+  const other = new Set(partitions.map(({ replicas }) => replicas).filter((replicas) => wanted !== null && replicas !== wanted))
+  if (wanted === null || other.size === 0) return []
+  const now = [...other].toSorted((a, b) => a - b).join(' and ')
+  return [
+    `Keep the replicas of ${name}: partitions have ${now}, and ${wanted} ${wanted === 1 ? 'is' : 'are'} wanted, which kafka-reassign-partitions.sh changes.`,
+  ]
+}
+
+function created(step: Pick<TopicStep, 'name' | 'of' | 'partitions' | 'config'>, replicas: number | null): TopicStep {
   const kept = step.config['retention.ms']
   const keeping = kept === undefined ? '' : ` and retention.ms ${kept} (${inDays(kept)})`
-  const sentence = `Create ${step.name} with ${step.partitions} ${step.partitions === 1 ? 'partition' : 'partitions'}${keeping}.`
+  const copies = replicas === null ? "the brokers' default of replicas" : `${replicas} ${replicas === 1 ? 'replica' : 'replicas'} of each`
+  const parts = `${step.partitions} ${step.partitions === 1 ? 'partition' : 'partitions'}`
+  const sentence = `Create ${step.name} with ${parts}${keeping === '' ? ' and' : ','} ${copies}${keeping}.`
   return { ...step, action: 'create', from: 0, movesKeys: false, sentences: [sentence] }
 }
 

@@ -13,13 +13,13 @@ function plan(present: Record<string, number>, partitions: number | null = null)
   const states = Object.entries(present).map(
     ([name, count]) => [name, good(count, name.endsWith('.dlq') ? 'dead-letters' : 'events')] as const,
   )
-  return planTopics({ catalogue, groups, partitions }, new Map(states)).map(
+  return planTopics({ catalogue, groups, partitions, replicas: null }, new Map(states)).map(
     ({ name, action, from, partitions, movesKeys }) => `${action} ${name} ${from}->${partitions}${movesKeys ? ' moves keys' : ''}`,
   )
 }
 
 const sixWanted = (present: number) =>
-  planTopics({ catalogue, groups: [], partitions: 6 }, new Map([['events', good(present, 'events')]]))[0]?.sentences
+  planTopics({ catalogue, groups: [], partitions: 6, replicas: null }, new Map([['events', good(present, 'events')]]))[0]?.sentences
 
 test('on an empty cluster the topic gets ten partitions and each group a dead-letter topic as wide', () => {
   expect(plan({})).toEqual(['create events 0->10', 'create events.stage.a.dlq 0->10', 'create events.stage.b.dlq 0->10'])
@@ -27,9 +27,11 @@ test('on an empty cluster the topic gets ten partitions and each group a dead-le
 })
 
 test('new topics keep events as long as their class asks and dead letters for 90 days, and are never compacted', () => {
-  const [topic, letters] = planTopics({ catalogue, groups, partitions: null }, new Map())
+  const [topic, letters] = planTopics({ catalogue, groups, partitions: null, replicas: null }, new Map())
   expect(topic).toMatchObject({ config: { 'retention.ms': '2592000000', 'cleanup.policy': 'delete', 'retention.bytes': '-1' } })
-  expect(topic?.sentences).toEqual(['Create events with 10 partitions and retention.ms 2592000000 (30 days).'])
+  expect(topic?.sentences).toEqual([
+    "Create events with 10 partitions, the brokers' default of replicas and retention.ms 2592000000 (30 days).",
+  ])
   expect(letters?.config).toEqual({ 'retention.ms': '7776000000', 'cleanup.policy': 'delete', 'retention.bytes': '-1' })
 })
 
@@ -76,12 +78,17 @@ test.each([
     { 'cleanup.policy': 'delete', ...days(30) },
   ],
 ])('the settings of an existing topic: %s', (_, settings, sentences, config) => {
-  const [step] = planTopics({ catalogue, groups: [], partitions: null }, new Map([['events', topicState(4, settings)]]))
+  const [step] = planTopics({ catalogue, groups: [], partitions: null, replicas: null }, new Map([['events', topicState(4, settings)]]))
   expect(step).toMatchObject({ action: sentences.length === 0 ? 'keep' : 'alter', sentences, config })
 })
 
 test('a topic of the class audit keeps its events forever', () => {
-  const wanted = { catalogue: [{ name: 'audit', retention: 'audit', keys: ['account_id'] }], groups: [], partitions: null } as const
+  const wanted = {
+    catalogue: [{ name: 'audit', retention: 'audit', keys: ['account_id'] }],
+    groups: [],
+    partitions: null,
+    replicas: null,
+  } as const
   expect(planTopics(wanted, new Map([['audit', topicState(1, days(3650))]]))[0]?.sentences).toEqual([
     'Change retention.ms of audit from 315360000000 (3650 days) to -1 (forever).',
   ])
@@ -95,11 +102,32 @@ test('an increase names the key that moves, and a topic with more partitions tha
   expect(sixWanted(8)).toEqual(['Keep events at 8 partitions: 6 are wanted, and partitions cannot be removed.'])
 })
 
+test('a new topic says its replicas, and one with others than wanted says so and is left', () => {
+  const replicated = { catalogue, groups: operatorGroups([{ name: 'a' }], { topic: 'events', groupPrefix: '', groups: [] }), partitions: 2 }
+  const sentences = (replicas: number | null, present = new Map([['events', good(2, 'events')]])) =>
+    planTopics({ ...replicated, replicas }, present).flatMap((step) => step.sentences)
+  expect(sentences(3, new Map())).toEqual([
+    'Create events with 2 partitions, 3 replicas of each and retention.ms 2592000000 (30 days).',
+    'Create events.a.dlq with 2 partitions, 3 replicas of each and retention.ms 7776000000 (90 days).',
+  ])
+  const both = new Map([
+    ['events', good(2, 'events')],
+    ['events.a.dlq', good(2, 'dead-letters')],
+  ])
+  expect(sentences(5, both)).toEqual(
+    ['events', 'events.a.dlq'].map(
+      (name) => `Keep the replicas of ${name}: partitions have 3, and 5 are wanted, which kafka-reassign-partitions.sh changes.`,
+    ),
+  )
+  expect(sentences(3, both)).toEqual([])
+  expect(planTopics({ ...replicated, replicas: 5 }, both).map(({ action }) => action)).toEqual(['keep', 'keep'])
+})
+
 test('a consumer with a topic of its own gets that topic too, and so does a topic that only events name', () => {
   const own = operatorGroups([{ name: 'a' }, { name: 'b', topic: 'other' }], { topic: 'events', groupPrefix: '', groups: [] })
   const all = { catalogue: [...catalogue, { name: 'orders', retention: 'analytics', keys: ['campaign_id'] } as const], groups: own }
   expect(plannedTopics(all)).toEqual(['events', 'events.a.dlq', 'orders', 'other', 'other.b.dlq'])
-  const steps = planTopics({ ...all, partitions: 2 }, new Map())
+  const steps = planTopics({ ...all, partitions: 2, replicas: null }, new Map())
   expect(steps.map(({ name }) => name)).toEqual(plannedTopics(all))
   expect(steps.map(({ config }) => config['retention.ms'])).toEqual(['2592000000', '7776000000', '31536000000', undefined, '7776000000'])
 })
