@@ -1,5 +1,6 @@
 import { InvalidArgumentError, type Command } from 'commander'
 import { loadConfig } from '../../config/load.ts'
+import { requireTopics } from '../../src/admin/require-topics.ts'
 import { operatorGroups } from '../../src/admin/operator-group.ts'
 import type { Catalogue } from '../../src/catalogue/diff.ts'
 import { Rehearsal, type Fate } from '../../src/catalogue/rehearsal.ts'
@@ -23,7 +24,9 @@ interface Options {
 
 const HELP = `
 Reads the topics of the groups and their dead-letter topics, by the brokers of KAFKA_BROKERS and the rest of the worker's configuration, and commits
-nothing. Each record is read by the catalogue of today and by the candidate. Exits with 2 when a record would break.
+nothing. Each record is read by the catalogue of today and by the candidate.
+
+Exit code 0 if no record would break, 2 if one would; 1 if a topic could not be read.
 
 A file has no functions: versions that need an upcaster are judged for the catalogue "current" alone.
 
@@ -42,15 +45,23 @@ export function addRehearse(program: Command, named: (name: string) => Promise<C
     .option('--json', 'print one JSON object')
     .addHelpText('after', HELP)
     .action(async ({ candidate, today, since, json }: Options) => {
-      const { records, deadLetters, fates } = await rehearse(await named(today), await named(candidate), since)
+      const report = { since: since.toISOString(), ...(await rehearse(await named(today), await named(candidate), since)) }
+      const { topics, fates } = report
       onJudged(fates.some(({ is }) => is === 'breaks'))
-      const report = { since: since.toISOString(), records, deadLetters, fates }
-      const text = json === true ? JSON.stringify(report) : [...fates.map(inWords), conclusion(report)].join('\n')
+      const text =
+        json === true
+          ? JSON.stringify(report)
+          : [`Read since ${report.since}: ${topics.join(', ')}.`, ...fates.map(inWords), conclusion(report)].join('\n')
       process.stdout.write(`${text}\n`)
     })
 }
 
-async function rehearse(today: Catalogue, candidate: Catalogue, since: Date): Promise<ReturnType<Rehearsal['report']>> {
+type Rehearsed = ReturnType<Rehearsal['report']> & {
+  /** That were read. */
+  readonly topics: readonly string[]
+}
+
+async function rehearse(today: Catalogue, candidate: Catalogue, since: Date): Promise<Rehearsed> {
   const config = loadConfig(process.env, { ...knownGroups, mailGroups: [] })
   const { brokers, clientId, tls, sasl, groupPrefix } = config.kafka
   const settings = { brokers, clientId: `${clientId}-catalogue`, tls, sasl }
@@ -64,6 +75,10 @@ async function rehearse(today: Catalogue, candidate: Catalogue, since: Date): Pr
   const schemas = registry === null ? null : createRegistrySchemas(createRegistryClient(registryNow), systemClock)
   try {
     await admin.connect()
+    await requireTopics(
+      admin,
+      groups.filter(({ enabled }) => enabled),
+    )
     const present = await admin.topics([...topics, ...letters])
     for (const topic of present.keys()) {
       const from = { settings, admin, group: `${groupPrefix}catalogue-rehearsal`, topic, since, maxEventBytes }
@@ -73,10 +88,10 @@ async function rehearse(today: Catalogue, candidate: Catalogue, since: Date): Pr
         else rehearsal.addDeadLetter(record, readers)
       })
     }
+    return { topics: [...present.keys()], ...rehearsal.report() }
   } finally {
     await admin.disconnect()
   }
-  return rehearsal.report()
 }
 
 /** Of the value, where it begins with the id of a schema and a registry is configured. */
@@ -94,7 +109,7 @@ function inWords({ is, type, version, producer, because, count, first }: Fate): 
     : `${which} would be healed (${because}). The first: ${first}`
 }
 
-function conclusion({ records, deadLetters, fates }: ReturnType<Rehearsal['report']>): string {
+function conclusion({ records, deadLetters, fates }: Rehearsed): string {
   const [breaks, heals] = (['breaks', 'heals'] as const).map((is) =>
     fates.filter((fate) => fate.is === is).reduce((sum, { count }) => sum + count, 0),
   )
@@ -109,5 +124,6 @@ function timeOf(text: string): Date {
   if (unit === undefined && !/^\d{4}-\d{2}-\d{2}T/.test(text))
     throw new InvalidArgumentError('Give 30m, 12h, 7d, or a time such as 2026-01-31T00:00:00Z.')
   if (Number.isNaN(ms)) throw new InvalidArgumentError('It is not a time such as 2026-01-31T00:00:00Z.')
+  if (ms > systemClock.now()) throw new InvalidArgumentError('It is in the future, where no record is. Give a time that has passed.')
   return new Date(ms)
 }

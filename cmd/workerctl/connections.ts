@@ -4,7 +4,6 @@ import { createKafkaAdmin } from '../../src/infra/kafka/admin/kafka-admin.ts'
 import { openDatabase } from '../../src/infra/postgres/client/postgres-database.ts'
 import { operatorGroups, type OperatorGroup } from '../../src/admin/operator-group.ts'
 import type { TopicAdmin } from '../../src/admin/topics/topic-admin.ts'
-import { OperatorError } from '../../src/std/failure.ts'
 import type { Consumer } from '../../src/model/consumer.ts'
 import type { LogAdmin } from '../../src/ingest/log-admin.ts'
 import type { Database } from '../../src/std/sql.ts'
@@ -61,14 +60,3 @@ export async function withDatabase<Result>(
 const CONNECT_TIMEOUT_MS = 10_000
 /** Intents of a person or with a reason are found by a sequential scan: about a second per million. */
 export const WHOLE_TABLE_MS = 600_000
-
-/** @throws {OperatorError} when a topic of these groups is missing. */
-export async function requireTopics(admin: LogAdmin, groups: readonly OperatorGroup[]): Promise<void> {
-  const topics = [...new Set(groups.map(({ topic }) => topic))]
-  const present = await admin.topics(topics)
-  const missing = topics.filter((topic) => !present.has(topic))
-  if (missing.length === 0) return
-  throw new OperatorError(
-    `Topic ${missing.join(', ')} does not exist on these brokers: correct KAFKA_TOPIC or KAFKA_BROKERS, or create it with: npm run workerctl -- topics apply`,
-  )
-}

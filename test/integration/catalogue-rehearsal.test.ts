@@ -55,6 +55,7 @@ it('a candidate is tried on the real topic and its dead letters: what would brea
   const { code, output } = await rehearse('--candidate', candidate, '--since', '1h', '--json')
   expect(JSON.parse(output)).toEqual({
     since: expect.any(String),
+    topics: expect.arrayContaining([fixture.topic, expect.stringMatching(`^${fixture.topic}\\..*email-workers\\.dlq$`)]),
     records: 3,
     deadLetters: 1,
     fates: [
@@ -84,12 +85,21 @@ it('a candidate is tried on the real topic and its dead letters: what would brea
   expect(words.output).toMatch(/^1 record of user\.verified, version 1, by import would be healed \(invalid-data: .*\)\. The first: /m)
   expect(words.output).toContain('Of 3 records 1 would break; of 1 dead letters 1 would be healed.')
 
+  expect(words.output).toMatch(/^Read since \S+Z: \S+, \S+\.dlq/m)
+
   // The times of the records decide, and the same catalogue breaks nothing.
-  expect(await rehearse('--candidate', candidate, '--since', new Date(Date.now() + 60_000).toISOString())).toMatchObject({
+  expect(await rehearse('--candidate', candidate, '--since', new Date().toISOString())).toMatchObject({
     code: 0,
-    output: 'Of 0 records 0 would break; of 0 dead letters 0 would be healed.\n',
+    output: expect.stringContaining('Of 0 records 0 would break; of 0 dead letters 0 would be healed.\n'),
   })
   expect(await rehearse('--candidate', 'current', '--since', '1h')).toMatchObject({ code: 0 })
+  expect(
+    await runProcess('node', ['cmd/catalogue/main.ts', 'rehearse', '--since', '1h'], {
+      cwd: process.cwd(),
+      env: { ...fixture.variables, KAFKA_TOPIC: `${fixture.topic}-misspelt` },
+      signal: AbortSignal.timeout(60_000),
+    }),
+  ).toMatchObject({ code: 1, output: expect.stringContaining(`Topic ${fixture.topic}-misspelt does not exist on these brokers: correct`) })
   const groups = await fixture.sql.query('SELECT DISTINCT group_name FROM worker.progress')
   expect(groups).toHaveLength(fixture.groups.length)
 })
@@ -101,6 +111,7 @@ it.each([
   ],
   [['--since', '1h', '--candidate', 'README.md'], 'README.md is no catalogue: '],
   [['--since', 'yesterday'], 'Give 30m, 12h, 7d, or a time such as 2026-01-31T00:00:00Z.'],
+  [['--since', '2999-01-31T00:00:00Z'], 'It is in the future, where no record is. Give a time that has passed.'],
   [['--since', '2026-99-31T00:00:00Z'], 'It is not a time such as 2026-01-31T00:00:00Z.'],
 ])('%j is refused with a sentence', async (args, sentence) => {
   const { code, output } = await runProcess('node', ['cmd/catalogue/main.ts', 'rehearse', ...args], {

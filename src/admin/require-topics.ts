@@ -1,0 +1,14 @@
+import type { LogAdmin } from '../ingest/log-admin.ts'
+import { OperatorError } from '../std/failure.ts'
+import type { OperatorGroup } from './operator-group.ts'
+
+/** @throws {OperatorError} when a topic of these groups is missing. */
+export async function requireTopics(admin: Pick<LogAdmin, 'topics'>, groups: readonly OperatorGroup[]): Promise<void> {
+  const topics = [...new Set(groups.map(({ topic }) => topic))]
+  const present = await admin.topics(topics)
+  const missing = topics.filter((topic) => !present.has(topic))
+  if (missing.length === 0) return
+  throw new OperatorError(
+    `Topic ${missing.join(', ')} does not exist on these brokers: correct KAFKA_TOPIC or KAFKA_BROKERS, or create it with: npm run workerctl -- topics apply`,
+  )
+}
