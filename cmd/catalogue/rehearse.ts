@@ -38,7 +38,7 @@ Examples:
 export function addRehearse(program: Command, named: (name: string) => Promise<Catalogue>, onJudged: (breaks: boolean) => void): void {
   program
     .command('rehearse')
-    .description('Say which records of the real topics would break or be healed by a candidate.')
+    .description('Say which records of the real topics would break or be healed by a candidate. Exits with 2 when one would break.')
     .option('--candidate <catalogue>', 'a file of config/events/released, "released" for the last of them, or "current"', 'current')
     .option('--today <catalogue>', 'what the daemons read by; the same', 'released')
     .requiredOption('--since <time>', 'how far back: 30m, 12h, 7d, or an RFC 3339 time', timeOf)

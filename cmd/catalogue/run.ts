@@ -25,7 +25,8 @@ export async function run(args: readonly string[]): Promise<number> {
   program
     .command('check')
     .description(
-      'Check names, owners, schemas, examples and consumers, what was released, and that the written document is that of the catalogue.',
+      'Check names, owners, schemas, examples and consumers, what was released, and that the written document is that of the catalogue. ' +
+        'Exits with 1 when a rule is broken.',
     )
     .action(async () => {
       const released = await releasesIn(releases)
@@ -46,7 +47,9 @@ export async function run(args: readonly string[]): Promise<number> {
     })
   program
     .command('diff')
-    .description('Say in words what is different in the second of two catalogues.')
+    .description(
+      'Say in words what is different in the second of two catalogues. Exits with 2 when something breaks a reader or a record, and with 1 when a file is no catalogue.',
+    )
     .argument('<before>', 'a file of config/events/released, "released" for the last of them, or "current"')
     .argument('[after]', 'the same', 'current')
     .action(async (before: string, after: string) => {
@@ -105,7 +108,8 @@ function readableCurrent(): Catalogue {
 /** The document of the catalogue as it is. @throws {OperatorError} it lacks what every event has */
 export function asyncApiYaml(): string {
   const described = { ...readableCurrent(), consumers: listedConsumers, defaultTopic: DEFAULT_TOPIC }
-  return stringify(asyncApiOf(described), { lineWidth: 120, aliasDuplicateObjects: false })
+  // Many readers know YAML 1.1 alone, where a timestamp without quotes is no text. https://yaml.org/type/timestamp.html
+  return stringify(asyncApiOf(described), { version: '1.1', lineWidth: 120, aliasDuplicateObjects: false })
 }
 
 async function outdated(): Promise<readonly string[]> {

@@ -37,7 +37,7 @@ export function asyncApiOf({ version, events, consumers, defaultTopic }: Describ
     },
     defaultContentType: 'application/json',
     servers: {
-      local: { host: 'localhost:9092', protocol: 'kafka', description: 'The broker of compose.yaml.' },
+      local: { host: 'localhost:9092', protocol: 'kafka', description: 'The broker of docker-compose.yml.' },
     },
     channels: Object.fromEntries(
       topics.map((topic) => {

@@ -2,12 +2,15 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type { Parser } from '@asyncapi/parser'
 import { expect, it } from 'vitest'
-import { asyncApiYaml } from '../../../cmd/catalogue/run.ts'
+import { parse } from 'yaml'
+import { asyncApiYaml, DEFAULT_TOPIC } from '../../../cmd/catalogue/run.ts'
 import { asyncApiOf } from '../../../src/catalogue/asyncapi.ts'
 import { eventTopics, topicSettings } from '../../../src/catalogue/event-topics.ts'
 import { retentionMs } from '../../../src/catalogue/event-retention.ts'
 import { listedConsumers } from '../../../src/consumers/registry.ts'
 import { eventTypes } from '../../../src/events/catalogue/catalogue.ts'
+import { events } from '../../../src/events/catalogue/events.ts'
+import { catalogueVersion } from '../../../src/events/catalogue/version.ts'
 import { userSignedUp } from '../../../src/events/catalogue/user/user-signed-up.ts'
 
 const text = asyncApiYaml()
@@ -35,6 +38,11 @@ it('is valid AsyncAPI 3.0.0, with all events, and an operation for each group', 
       .all()
       .filter((operation) => operation.isReceive()) ?? []
   expect(receiving.map((operation) => operation.id())).toEqual(listedConsumers.map(({ name }) => name))
+})
+
+it.each(['1.1', '1.2'] as const)('says the same to readers of YAML %s', (version) => {
+  const described = { version: catalogueVersion, events, consumers: listedConsumers, defaultTopic: DEFAULT_TOPIC }
+  expect(parse(text, { version })).toEqual(JSON.parse(JSON.stringify(asyncApiOf(described))))
 })
 
 it('is refused by the parser where a channel is missing', async () => {
