@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { commonPages } from './common-pages.ts'
 import { eventPath, rootFrom } from './links.ts'
 import { jsonData, markup, verbatim, type Markup } from './markup.ts'
 import type { SearchEntry } from './search-entries.ts'
@@ -60,7 +61,7 @@ export function framed(page: Page, { model, entries, assets }: Frame): Markup {
 <a class="brand" href="${root}index.html">${NAME}</a>
 <span class="release">${model.version}</span>
 <form class="search" role="search" hidden>
-<label class="unseen" for="search">Search events, fields, consumers and owners</label>
+<label class="unseen" for="search">Search events, fields, headers, methods, consumers and owners</label>
 <input id="search" type="search" placeholder="Search" autocomplete="off" spellcheck="false" aria-keyshortcuts="/" aria-controls="results">
 <kbd aria-hidden="true">/</kbd>
 <p class="unseen" id="found" role="status"></p>
@@ -99,14 +100,6 @@ function navigation(model: SiteModel, path: string, root: string): Markup {
     })
     return markup`<p class="group">${domain}</p><ul>${links}</ul>`
   })
-  const rest: readonly (readonly [string, string])[] = [
-    ['consumers.html', 'Consumers'],
-    ['owners.html', 'Owners'],
-    ['personal.html', 'Personal data'],
-    ['envelope.html', 'Envelope'],
-    ['releases.html', 'Releases'],
-    ['asyncapi.yaml', 'AsyncAPI document'],
-  ]
-  const others = rest.map(([to, name]) => markup`<li><a ${attributes(to)}>${name}</a></li>`)
+  const others = commonPages.map(({ path: to, name }) => markup`<li><a ${attributes(to)}>${name}</a></li>`)
   return markup`<ul><li><a ${attributes('index.html')}>Overview</a></li></ul>${domains}<p class="group">All events</p><ul>${others}</ul>`
 }

@@ -1,11 +1,15 @@
 import { consumerPath, eventPath, ownerPath } from './links.ts'
+import { commonPages } from './common-pages.ts'
 import { fieldRows } from './field-rows.ts'
+import { recordHeaders } from './pages/envelope-page.ts'
+import { envelopeSchema } from '../../src/events/catalogue/catalogue.ts'
+import { inputName, methodName } from '../../src/events/input-names.ts'
 import { byTeam, counted, retentionInWords, type SiteModel } from './site-model.ts'
 
 /** Something that the search finds. */
 export interface SearchEntry {
   readonly title: string
-  readonly kind: 'event' | 'consumer' | 'owner'
+  readonly kind: 'event' | 'consumer' | 'owner' | 'header' | 'page'
   /** From the folder of the site. */
   readonly path: string
   readonly summary: string
@@ -18,7 +22,8 @@ export function searchEntries(model: SiteModel): readonly SearchEntry[] {
     const fields = fieldRows(event.data).flatMap(({ path, description }) => [path, description ?? ''])
     const marks = [event.deprecated === undefined ? '' : 'deprecated', event.personal.length > 0 ? 'personal data' : '']
     const about = [event.owner.team, event.owner.contact, topic, event.key, event.retention, retentionInWords(event), ...marks]
-    const words = [...fields, ...about, ...readers.map(({ name }) => name)]
+    const published = [methodName(event.type), ...Object.keys(event.data.properties).map(inputName)]
+    const words = [...fields, ...published, ...about, ...readers.map(({ name }) => name)]
     return { title: event.type, kind: 'event', path: eventPath(event.type), summary: event.summary, words: found(words) }
   })
   const consumers = model.consumers.map(({ name, types }): SearchEntry => {
@@ -36,8 +41,18 @@ export function searchEntries(model: SiteModel): readonly SearchEntry[] {
     const words = owned.flatMap(({ event }) => [event.type, event.owner.contact])
     return { title: team, kind: 'owner', path: ownerPath(team), summary: `Owns ${counted(owned.length, 'event')}`, words: found(words) }
   })
-  return [...events, ...consumers, ...owners]
+  return [...events, ...consumers, ...owners, ...headerEntries, ...pageEntries]
 }
+
+const headerEntries = recordHeaders.map(({ name, meaning }): SearchEntry => {
+  return { title: name, kind: 'header', path: 'envelope.html#headers', summary: meaning, words: 'header' }
+})
+
+const envelopeFields = Object.keys(envelopeSchema.properties)
+const pageEntries = commonPages.map(({ path, name, summary }): SearchEntry => {
+  const words = path === 'envelope.html' ? [...envelopeFields, ...envelopeFields.map(inputName)] : []
+  return { title: name, kind: 'page', path, summary, words: found(words) }
+})
 
 function found(words: readonly string[]): string {
   return [...new Set(words.filter((word) => word !== ''))].join(' ').toLowerCase()

@@ -122,7 +122,7 @@ describe('the site, opened as files', () => {
     await page.keyboard.press('Enter')
     await page.waitForURL(at('site/consumers.html#group-reward-workers'))
     // Names that begin with the word are before others that have it.
-    await page.getByRole('searchbox', { name: 'Search events, fields, consumers and owners' }).fill('wa')
+    await page.getByRole('searchbox', { name: 'Search events, fields, headers, methods, consumers and owners' }).fill('wa')
     expect((await results.locator('code').allInnerTexts()).slice(0, 2)).toEqual(['waitlist', 'reward.earned'])
     // From a result back into an empty field.
     await page.keyboard.press('ArrowDown')
@@ -265,6 +265,17 @@ describe('the site for every reader', () => {
     expect([type?.x, required?.x]).toEqual([name?.x, name?.x])
     expect([name, type, required].map((box) => box?.width ?? 0).filter((width) => width < 300)).toEqual([])
     expect(await page.getByRole('columnheader').count()).toBe(5)
+  })
+
+  it('has room for the search on the narrowest phone', async () => {
+    await using opened = await openPage(browser, { ...phone, viewport: { width: 320, height: 560 } })
+    const { page } = opened
+    await page.goto(at('site/index.html'))
+    expect(await widthOf(page)).toBeLessThanOrEqual(320)
+    expect((await page.locator('#search').boundingBox())?.width).toBeGreaterThan(150)
+    await page.locator('#search').fill('publishUserSignedUp')
+    await page.keyboard.press('Enter')
+    await page.waitForURL(at('site/events/user.signed_up.html'))
   })
 
   it('has its catalogue behind a button on a phone', async () => {

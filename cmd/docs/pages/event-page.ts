@@ -1,5 +1,6 @@
 import { envelopeOf } from '../../../src/catalogue/asyncapi.ts'
 import { header } from '../../../src/events/header.ts'
+import { inputName, methodName } from '../../../src/events/input-names.ts'
 import { versionText } from '../../../src/events/upcast.ts'
 import { isProjecting, type Consumer } from '../../../src/model/consumer.ts'
 import { fieldRows } from '../field-rows.ts'
@@ -46,6 +47,7 @@ function factsOf({ event, topic, source }: ListedEvent, root: string): Markup {
   const older = Object.keys(event.upcasters ?? {})
   return facts([
     ['Owner', [markup`<a href="${root}${ownerPath(event.owner.team)}">${event.owner.team}</a>, `, contactOf(event.owner.contact)]],
+    ['Published by', markup`<code>${publishing(event)}</code>`],
     ['Topic', topicFact(topic, event.topic === undefined)],
     ['Key', [markup`<code>${event.key}</code>`, ': events with one key keep their order']],
     [
@@ -64,6 +66,12 @@ function factsOf({ event, topic, source }: ListedEvent, root: string): Markup {
       ],
     ],
   ])
+}
+
+/** The publisher's method with the input that it needs. */
+function publishing({ type, data }: ListedEvent['event']): string {
+  const own = data.required.filter((field) => field !== 'campaign_id').map(inputName)
+  return `${methodName(type)}({ ${['accountId', 'campaignId', ...own].join(', ')} })`
 }
 
 function fieldBadges({ event }: ListedEvent, field: string): readonly Markup[] {

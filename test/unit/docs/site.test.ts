@@ -2,8 +2,11 @@ import { createHash } from 'node:crypto'
 import { posix } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { currentSite, siteAssets } from '../../../cmd/docs/run.ts'
+import type { SearchEntry } from '../../../cmd/docs/search-entries.ts'
 import { siteOf, type SiteFile } from '../../../cmd/docs/site.ts'
 import { listedConsumers } from '../../../src/consumers/registry.ts'
+import { header } from '../../../src/events/header.ts'
+import { methodName } from '../../../src/events/input-names.ts'
 import { events } from '../../../src/events/catalogue/events.ts'
 import { strangeCatalogue } from '../../support/strange-catalogue.ts'
 
@@ -18,6 +21,10 @@ const written = (html: string) =>
     .replaceAll(/<(script|style)[\s\S]*?<\/\1>|<[^>]*>/g, ' ')
     .replaceAll(/&#(\d+);/g, (_, code) => String.fromCharCode(Number(code)))
     .replaceAll(/\s+/g, ' ')
+/** What the search of the site finds. */
+const entries: readonly SearchEntry[] = JSON.parse(
+  /<script type="application\/json" id="entries">(.*?)<\/script>/.exec(page(site, 'index.html'))?.[1] ?? '[]',
+)
 /** As the page of an event has them. */
 const consumersOf = (type: string) => /.* Consumers (.*) History /.exec(written(page(strange, `events/${type}.html`)))?.[1]
 
@@ -27,6 +34,7 @@ const hash = (text: string) => `'sha256-${createHash('sha256').update(text).dige
 describe('the site of the catalogue', () => {
   it.each(events)('has a page about $type', ({ type, summary, owner, data, personal, examples }) => {
     const text = written(page(site, `events/${type}.html`))
+    expect(text).toContain(`Published by ${methodName(type)}({ accountId, campaignId, `)
     const fields = Object.keys(data.properties).map((field) => (personal.some((one) => one === field) ? `${field} personal` : field))
     for (const part of [type, summary, owner.team, owner.contact, ...fields, ...examples.map(({ id }) => id)]) expect(text).toContain(part)
     expect(page(site, 'index.html')).toContain(`href="events/${type}.html"`)
@@ -105,16 +113,37 @@ describe('the site of the catalogue', () => {
     expect(inner.filter(({ href }) => href.startsWith('/') || href.includes(':'))).toEqual([])
   })
 
+  it('has every header of a record on the page of the envelope', () => {
+    const text = written(page(site, 'envelope.html'))
+    for (const name of Object.values(header)) expect(text).toMatch(new RegExp(` ${name} (?:required|optional) `))
+  })
+
+  it.each([
+    ['envelope', 'Envelope'],
+    ['accountid', 'Envelope'],
+    ['asyncapi', 'AsyncAPI document'],
+    ['correlation', 'correlation-id'],
+    ['event-version', 'event-version'],
+    ['header', 'causation-id'],
+    ['pointsperreferral', 'referral.verified'],
+    ['publishusersignedup', 'user.signed_up'],
+  ])('is found by %s: %s', (text, title) => {
+    const found = entries.filter((entry) => `${entry.title} ${entry.summary} ${entry.words}`.toLowerCase().includes(text))
+    expect(found.map((entry) => entry.title)).toContain(title)
+  })
+
   it('leads to each thing that the search finds', () => {
-    const entries = JSON.parse(/<script type="application\/json" id="entries">(.*?)<\/script>/.exec(page(site, 'index.html'))?.[1] ?? '[]')
-    expect(entries.map(({ title }: { title: string }) => title)).toEqual([
+    expect(entries.map(({ title }) => title)).toEqual([
       ...events.map(({ type }) => type),
       ...listedConsumers.map(({ name }) => name),
       ...new Set(events.map(({ owner }) => owner.team)),
+      ...Object.values(header),
+      ...['Consumers', 'Owners', 'Personal data', 'Envelope', 'Releases', 'AsyncAPI document'],
     ])
-    const lost = entries.filter(({ path }: { path: string }) => {
+    const lost = entries.filter(({ path }) => {
       const [file = '', anchor] = path.split('#')
-      return !page(site, file).includes(anchor === undefined ? '<h1>' : ` id="${anchor}"`)
+      const heading = file.endsWith('.yaml') ? 'asyncapi: 3.0.0' : '<h1>'
+      return !page(site, file).includes(anchor === undefined ? heading : ` id="${anchor}"`)
     })
     expect(lost).toEqual([])
   })
