@@ -13,6 +13,6 @@ export const commonPages: readonly CommonPage[] = [
   { path: 'owners.html', name: 'Owners', summary: 'The teams, and how they are reached' },
   { path: 'personal.html', name: 'Personal data', summary: 'The fields that hold it, and where it is kept' },
   { path: 'envelope.html', name: 'Envelope', summary: 'The fields and headers of every record' },
-  { path: 'releases.html', name: 'Releases', summary: 'What each release of the catalogue changed' },
+  { path: 'releases.html', name: 'Releases', summary: 'The changes of the catalogue by release' },
   { path: 'asyncapi.yaml', name: 'AsyncAPI document', summary: 'The catalogue for other tools' },
 ]

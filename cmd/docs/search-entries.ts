@@ -1,7 +1,7 @@
 import { consumerPath, eventPath, ownerPath } from './links.ts'
 import { commonPages } from './common-pages.ts'
 import { fieldRows } from './field-rows.ts'
-import { recordHeaders } from './pages/envelope-page.ts'
+import { recordHeaders } from './record-headers.ts'
 import { envelopeSchema } from '../../src/events/catalogue/catalogue.ts'
 import { inputName, methodName } from '../../src/events/input-names.ts'
 import { byTeam, counted, retentionInWords, type SiteModel } from './site-model.ts'

@@ -138,7 +138,12 @@ describe('the site of the catalogue', () => {
       ...listedConsumers.map(({ name }) => name),
       ...new Set(events.map(({ owner }) => owner.team)),
       ...Object.values(header),
-      ...['Consumers', 'Owners', 'Personal data', 'Envelope', 'Releases', 'AsyncAPI document'],
+      'Consumers',
+      'Owners',
+      'Personal data',
+      'Envelope',
+      'Releases',
+      'AsyncAPI document',
     ])
     const lost = entries.filter(({ path }) => {
       const [file = '', anchor] = path.split('#')
