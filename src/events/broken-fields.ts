@@ -17,8 +17,8 @@ function keywordOf({ keyword }: BrokenRule): string {
   return keyword === 'boolean' ? 'additionalProperties' : keyword
 }
 
-/** In the input only the fields of the event itself have names of their own. */
-function inInput([field = '', ...within]: readonly string[]): string {
+/** A path in the publisher's input, where only the fields of the event itself have names of their own. */
+export function inInput([field = '', ...within]: readonly string[]): string {
   return [inputName(field), ...within].join('/')
 }
 

@@ -4,10 +4,20 @@ export interface EventTransport {
    * Appends the messages, keeping the order within each key. Resolves when all replicas have acknowledged all messages. When it throws,
    * some may have been appended; sending them again is safe, because consumers deduplicate by event id.
    */
-  send(
-    topic: string,
-    messages: readonly { readonly key: string; readonly value: Buffer; readonly headers: Record<string, string> }[],
-  ): Promise<void>
+  send(topic: string, messages: readonly EventRecord[]): Promise<void>
+  /**
+   * What is sent in place of the record, where the form is not JSON; done for all of a list before any of it is sent.
+   *
+   * @throws {InvalidEvent} that form cannot hold the event
+   */
+  encode?(record: EventRecord): EventRecord
+}
+
+/** An event as it goes to the log. */
+export interface EventRecord {
+  readonly key: string
+  readonly value: Buffer
+  readonly headers: Record<string, string>
 }
 
 /**
@@ -16,15 +26,16 @@ export interface EventTransport {
  */
 export async function sendByTopic(
   transport: EventTransport,
-  messages: readonly (Parameters<EventTransport['send']>[1][number] & { readonly topic: string })[],
+  messages: readonly (EventRecord & { readonly topic: string })[],
 ): Promise<void> {
+  const records = messages.map((message) => ({ topic: message.topic, record: transport.encode?.(message) ?? message }))
   // Not by Map.groupBy: the package runs on Node 20.
   const topics = [...new Set(messages.map(({ topic }) => topic))]
   await Promise.all(
     topics.map((to) =>
       transport.send(
         to,
-        messages.filter(({ topic }) => topic === to),
+        records.filter(({ topic }) => topic === to).map(({ record }) => record),
       ),
     ),
   )

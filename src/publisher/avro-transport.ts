@@ -3,6 +3,7 @@ import { avroOf } from '../events/avro-writer.ts'
 import { events } from '../events/catalogue/events.ts'
 import type { EventTransport } from '../events/event-transport.ts'
 import { framed } from '../events/framed-value.ts'
+import { inInput } from '../events/broken-fields.ts'
 import { header } from '../events/header.ts'
 import { InvalidEvent } from '../events/invalid-event.ts'
 import type { RegistryClient } from '../infra/registry/registry-client.ts'
@@ -16,8 +17,8 @@ interface Registered {
 }
 
 /**
- * A transport whose events are values in Avro, each behind the id of its schema. Throws an {@link InvalidEvent}, before anything is sent, for
- * what JSON can say and Avro cannot.
+ * A transport whose events are values in Avro, each behind the id of its schema. It encodes with an {@link InvalidEvent} for what JSON can say and
+ * Avro cannot.
  *
  * @throws {Error} one sentence: a schema is not registered, or the registry cannot be asked
  */
@@ -25,17 +26,14 @@ export async function inAvro(transport: EventTransport, registry: SchemaIds): Pr
   const found = await Promise.all(events.map(async (event) => [event.type, await registeredOf(event, registry)] as const))
   const registered = new Map<string, Registered>(found)
   return {
-    send: (topic, messages) =>
-      transport.send(
-        topic,
-        messages.map((message) => {
-          const type = message.headers[header.type] ?? ''
-          const known = registered.get(type)
-          if (known === undefined) throw new Error(`no schema of ${type} is known`)
-          const headers = { ...message.headers, [header.contentType]: 'application/avro' }
-          return { ...message, headers, value: framed(known.id, encoded(type, known.schema, message.value)) }
-        }),
-      ),
+    send: (topic, messages) => transport.send(topic, messages),
+    encode(message) {
+      const type = message.headers[header.type] ?? ''
+      const known = registered.get(type)
+      if (known === undefined) throw new Error(`no schema of ${type} is known`)
+      const headers = { ...message.headers, [header.contentType]: 'application/avro' }
+      return { key: message.key, headers, value: framed(known.id, encoded(type, known.schema, message.value)) }
+    },
   }
 }
 
@@ -54,6 +52,16 @@ function encoded(type: string, schema: AvroRecord, value: Buffer): Buffer {
     return avroOf(schema, JSON.parse(value.toString('utf8')))
   } catch (error) {
     if (!(error instanceof NotInAvro)) throw error
-    throw new InvalidEvent(type, `${error.path.replace(/^\/data\b/, '')} breaks the form in Avro: it ${error.why}`)
+    throw new InvalidEvent(type, [
+      {
+        path: inInput(
+          error.path
+            .replace(/^\/data\b/, '')
+            .split('/')
+            .slice(1),
+        ),
+        rule: `breaks the form in Avro: it ${error.why}`,
+      },
+    ])
   }
 }

@@ -3,7 +3,7 @@ import otherClient from 'avro-schema-registry'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { registerEvents } from '../../src/catalogue/registration.ts'
 import { events } from '../../src/events/catalogue/events.ts'
-import type { EventTransport } from '../../src/events/event-transport.ts'
+import { sendByTopic, type EventTransport } from '../../src/events/event-transport.ts'
 import { schemaIdOf, readFramed } from '../../src/events/framed-value.ts'
 import { createRegistryClient, type RegistryClient } from '../../src/infra/registry/registry-client.ts'
 import { createRegistrySchemas } from '../../src/infra/registry/registry-schemas.ts'
@@ -47,7 +47,7 @@ it.each(Object.entries(clients))('%s reads what the publisher writes, and the da
   const samples = events.map(({ type }) => sampleEvent(type))
   for (const event of samples) {
     const value = Buffer.from(JSON.stringify(event))
-    await avro.send('domain-events', [{ key: event.campaign_id, value, headers: { 'event-type': event.type } }])
+    await sendByTopic(avro, [{ topic: 'domain-events', key: event.campaign_id, value, headers: { 'event-type': event.type } }])
   }
   expect(await Promise.all(sent.map(foreign.decode))).toEqual(samples)
 

@@ -46,6 +46,8 @@ describe('a publisher of Avro', () => {
     const publishing = publisher.publishUserSignedUp({ ...person, email: 'half \ud800 pair' })
     await expect(publishing).rejects.toThrow(InvalidEvent)
     await expect(publishing).rejects.toMatchObject({ path: 'email', faults: 'email breaks the form in Avro: it is not a string of Avro' })
+    const list = [{ type: 'user.verified', ...person } as const, { type: 'user.signed_up', ...person, email: 'half \ud800 pair' } as const]
+    await expect(publisher.publishMany(list)).rejects.toThrow(InvalidEvent)
     expect(sent).toEqual([])
   })
 

@@ -105,6 +105,7 @@ describe('a list of several topics', () => {
     const createAppender = () => ({
       connect: () => Promise.resolve(),
       disconnect: () => Promise.resolve(),
+      outcomeOf: () => undefined,
       send: async (topic: string, messages: readonly { readonly headers: Readonly<Record<string, string>> }[]) => {
         for (const { headers } of messages) order.push(`${topic} ${headers['event-id']}`)
       },
