@@ -15,7 +15,7 @@ const TROUBLE = { baseMs: 500, maxMs: 30_000 }
 const SEND_DEADLINE_MS = 60_000
 /** The longest that a stop waits for sends in flight; their events are sent again by the next relay. Milliseconds. */
 const STOP_MS = 5_000
-/** Events that are remembered in each of the two lists. A block of each shard may be unmarked. */
+/** Events that are remembered in each of the two lists; the blocks of all shards are fewer. */
 const MOST_REMEMBERED = 10_000
 
 /** What `/status` says of the relay in this process. */
@@ -75,7 +75,7 @@ export function createOutboxRelay(of: {
   /** Events that were sent without a known outcome: to be sent again, and counted as repeats then. */
   const unknown = new Set<string>()
   /** Events that are in the log and not marked yet, since the database did not take the marks: they are only to be marked. */
-  const acknowledged = new Set<string>()
+  const acknowledged = new Map<string, { readonly isRepeat: boolean }>()
   /** Why it has no connection of its own. */
   let broken: Pick<Trouble, 'reason' | 'since'> | null = null
   let tenure: Tenure | null = null
@@ -159,17 +159,19 @@ export function createOutboxRelay(of: {
     const wanting = unmarked.length === 0 ? rows : rows.filter((row) => !acknowledged.has(keyOf(row)))
     const { published, repeated, failed, trouble, ...outcome } = await publishBlock(wanting, { send: sendInTime }, isOurs)
     const before = new Set(repeated)
-    const repeats = published.filter((row) => before.has(row) || unknown.has(keyOf(row))).length
+    if (acknowledged.size > MOST_REMEMBERED) acknowledged.clear()
+    for (const row of published) acknowledged.set(keyOf(row), { isRepeat: before.has(row) || unknown.has(keyOf(row)) })
     for (const row of [...published, ...failed.map((one) => one.row)]) unknown.delete(keyOf(row))
-    remember(unknown, outcome.unknown)
-    remember(acknowledged, published)
+    if (unknown.size > MOST_REMEMBERED) unknown.clear()
+    for (const row of outcome.unknown) unknown.add(keyOf(row))
     if (published.length > 0) observe({ is: 'outbox-sent', shard: shard.number, events: published.length })
     const marked = [...unmarked, ...published]
     await session.settle(marked, failed)
+    const repeats = marked.filter((row) => acknowledged.get(keyOf(row))?.isRepeat === true).length
     for (const row of marked) acknowledged.delete(keyOf(row))
 
     const durationMs = clock.monotonic() - startedAt
-    if (published.length > 0) observe({ is: 'outbox-published', shard: shard.number, events: published.length, repeats, durationMs })
+    if (marked.length > 0) observe({ is: 'outbox-published', shard: shard.number, events: marked.length, repeats, durationMs })
     for (const { row, reason, error } of failed) {
       const { position, id: eventId, topic, type } = row
       observe({ is: 'outbox-failed', position, eventId, topic, type, reason, error })
@@ -255,9 +257,4 @@ function numbersOf(shards: ReadonlyMap<number, unknown>): readonly number[] {
 /** Not the position alone: after a restore of the database another event may have it. */
 function keyOf({ position, id }: OutboxRow): string {
   return `${position} ${id}`
-}
-
-function remember(list: Set<string>, rows: readonly OutboxRow[]): void {
-  if (list.size > MOST_REMEMBERED) list.clear()
-  for (const row of rows) list.add(keyOf(row))
 }

@@ -1,5 +1,6 @@
 import kafkajs from 'kafkajs'
 import { createKafkaClient, type KafkaSettings } from '../../src/infra/kafka/client/kafka-client.ts'
+import { eventually } from './eventually.ts'
 import { startKafka, type KafkaOptions, type KafkaServer } from '../../stack/kafka-broker.ts'
 
 const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } = kafkajs
@@ -39,6 +40,12 @@ export async function startBrokerWithRights(properties: KafkaOptions['properties
   const client = createKafkaClient({ brokers: kafka.bootstrap, clientId: 'rights' }, { retries: 2 })
   const admin = client.kafka.admin()
   await admin.connect()
+  /** The controller answers before the broker has learnt of a change. */
+  const inForce = (right: Right, isThere: boolean) =>
+    eventually(`${right.join(' ')} is ${isThere ? 'granted' : 'revoked'}`, async () => {
+      const { resources } = await admin.describeAcls(entry(right))
+      return resources.length > 0 === isThere || `${resources.length} rights`
+    })
   return {
     kafka,
     login: {
@@ -52,9 +59,13 @@ export async function startBrokerWithRights(properties: KafkaOptions['properties
       clientId: 'publisher',
       sasl: { mechanism: 'SCRAM-SHA-512', username: 'publisher', password: PASSWORD },
     },
-    grant: async (...rights) => void (await admin.createAcls({ acl: rights.map(entry) })),
+    grant: async (...rights) => {
+      await admin.createAcls({ acl: rights.map(entry) })
+      for (const right of rights) await inForce(right, true)
+    },
     revoke: async (...rights) => {
       for (const right of rights) await admin.deleteAcls({ filters: [entry(right)] })
+      for (const right of rights) await inForce(right, false)
     },
     stop: async () => {
       await admin.disconnect()

@@ -83,6 +83,7 @@ test('a function gives the token of each login, and its error is named', async (
   expect(asked).toBeGreaterThan(before)
   await client.disconnect()
   expect(messageOf(await refusal({ mechanism: 'OAUTHBEARER', token: sealed }))).toBe('sasl.token gives no token (the vault is sealed)')
+  expect(messageOf(await refusal({ mechanism: 'OAUTHBEARER', token: () => '' }))).toBe('sasl.token gives no token (it must be a text)')
 })
 
 test('a client requests one token for its logins, and another before the first one ends', async () => {

@@ -2,6 +2,7 @@ import type { ConnectionOptions } from 'node:tls'
 import type { KafkaConfig } from 'kafkajs'
 import { systemClock } from '../../../std/clock.ts'
 import { messageOf, OperatorError } from '../../../std/failure.ts'
+import { answerWithin } from '../../../std/within-deadline.ts'
 import { bearerLogin } from './bearer-login.ts'
 import { requestMskToken } from './msk-token.ts'
 import { requestClientToken, type OAuthClient } from './oauth-client.ts'
@@ -71,7 +72,9 @@ export function clientAccess(access: KafkaAccess, onWrong: (sentence: string) =>
   let last: Pick<KafkaAccess, 'tls' | 'sasl'> = { tls, sasl }
   const now = () => {
     try {
-      last = accessNow?.() ?? last
+      const next = accessNow?.() ?? last
+      if ('then' in next) throw new Error('`accessNow` must return `tls` and `sasl` themselves, not a promise')
+      last = next
     } catch (error) {
       onWrong(messageOf(error))
     }
@@ -83,7 +86,7 @@ export function clientAccess(access: KafkaAccess, onWrong: (sentence: string) =>
       ...(tls === undefined ? {} : { ssl: tlsOptions(tls) }),
       ...(sasl === undefined ? {} : { sasl: saslOptions(sasl, () => now().sasl ?? sasl) }),
     },
-    tlsNow: () => tlsOptions(now().tls ?? {}),
+    tlsNow: () => tlsOptions(now().tls ?? tls ?? {}),
   }
 }
 
@@ -113,7 +116,9 @@ async function tokenOf({ token }: TokenLogin): Promise<Token> {
   if (typeof token === 'string') return { value: token, validMs: null }
   if (typeof token !== 'function') return requestClientToken(token)
   try {
-    return { value: await token(), validMs: null }
+    const value = await answerWithin(TOKEN_DEADLINE_MS, Promise.resolve(token()), `no answer within ${TOKEN_DEADLINE_MS / 1_000} s`)
+    if (typeof value !== 'string' || value === '') throw new TypeError('it must be a text')
+    return { value, validMs: null }
   } catch (error) {
     throw new TokenError('TOKEN_UNAVAILABLE', `sasl.token gives no token (${messageOf(error)})`)
   }
@@ -138,3 +143,6 @@ function passwordOptions(mechanism: PasswordLogin['mechanism'], now: () => Passw
       return Object.assign(credentials, { mechanism: 'plain' } as const)
   }
 }
+
+/** Less than the 10 s that kafkajs has for a login. */
+const TOKEN_DEADLINE_MS = 8_000

@@ -4,25 +4,38 @@ import Broker from 'kafkajs/src/broker/index.js'
 // oxlint-disable-next-line typescript/unbound-method -- called with the broker as `this`
 export const unpatchedProduce = Broker.prototype.produce
 
-/** `acknowledged` by all in-sync replicas; `refused`: not appended by its last request; `unknown`: sent, and it may be in the log or not. */
+/** `acknowledged` by all in-sync replicas; `refused`: not appended by any request; `unknown`: sent, and it may be in the log or not. */
 export type ProduceOutcome = 'acknowledged' | 'refused' | 'unknown'
 
+const watched = new WeakSet<object>()
 const outcomes = new WeakMap<object, ProduceOutcome>()
-const requests = new WeakMap<object, Promise<unknown>>()
+const requests = new WeakMap<object, Promise<void>>()
 
-/** What became of a message, by the object that kafkajs was given; undefined when it was never in a request. */
+/** Remembers the outcome of a message from now on, by the object that kafkajs is given. Messages of other programs in the process are left alone. */
+export function watchOutcome(message: object): void {
+  watched.add(message)
+}
+
+/** What became of a watched message; undefined when it was never in a request. */
 export function outcomeOf(message: object): ProduceOutcome | undefined {
   return outcomes.get(message)
 }
 
-/** Waits for the requests in flight that hold any of these messages: kafkajs rejects with the first failure, while others are in flight. */
+/** Waits until no request holds any of these messages: kafkajs rejects with the first failure, while others are in flight. */
 export async function requestsEnded(messages: readonly object[]): Promise<void> {
-  for (const request of new Set(messages.map((message) => requests.get(message)))) await request
+  for (;;) {
+    const open = messages.map((message) => requests.get(message)).find((request) => request !== undefined)
+    if (open === undefined) return
+    await open
+  }
 }
 
-/** What a request is rejected with, unsent, when a message of it has been acknowledged: kafkajs repeats requests that are still in flight. */
-export class AlreadyAcknowledged extends Error {
-  override readonly name = 'AlreadyAcknowledged'
+/**
+ * What a request is rejected with, unsent, when another one holds a message of it, or had it acknowledged. kafkajs repeats requests that are
+ * still in flight, and has chosen the sequence number of the second by then: it takes it back, and the message can be sent again.
+ */
+export class Superseded extends Error {
+  override readonly name = 'Superseded'
 }
 
 /**
@@ -37,33 +50,41 @@ export function patchProduceOutcomes(): void {
 const observedProduce: typeof unpatchedProduce = async function produce(request) {
   const { topicData } = request
   const messages = topicData.flatMap(({ partitions }) => partitions.flatMap((partition) => partition.messages))
-  await requestsEnded(messages)
-  if (messages.some((message) => outcomes.get(message) === 'acknowledged'))
-    throw new AlreadyAcknowledged('a message of this request is in the log already')
-
+  if (!messages.some((message) => watched.has(message))) return unpatchedProduce.call(this, request)
+  if (messages.some((message) => requests.has(message) || outcomes.get(message) === 'acknowledged')) {
+    await requestsEnded(messages)
+    throw new Superseded('a message of this request was in another one')
+  }
   const errorCodes = new Map<string, number>()
-  const observed = observing(this, (topic, partition, code) => errorCodes.set(keyOf(topic, partition), code))
-  for (const message of messages) outcomes.set(message, 'unknown')
-  const replied = unpatchedProduce.call(observed, request)
+  const replied = unpatchedProduce.call(
+    observing(this, (topic, partition, code) => errorCodes.set(keyOf(topic, partition), code)),
+    request,
+  )
   const ended = replied.then(
-    () => undefined,
-    () => undefined,
+    () => settle(messages, 'acknowledged'),
+    () => {
+      for (const { topic, partitions } of topicData)
+        for (const partition of partitions) settle(partition.messages, outcomeBy(errorCodes.get(keyOf(topic, partition.partition))))
+    },
   )
   for (const message of messages) requests.set(message, ended)
+  await ended
   try {
-    const reply = await replied
-    for (const message of messages) outcomes.set(message, 'acknowledged')
-    return reply
+    return await replied
   } catch (error) {
     for (const { topic, partitions } of topicData) {
-      for (const { partition, messages: sent } of partitions) {
-        const outcome = outcomeBy(errorCodes.get(keyOf(topic, partition)))
-        for (const message of sent) outcomes.set(message, outcome)
-      }
       const left = partitions.filter(({ partition }) => errorCodes.get(keyOf(topic, partition)) !== NONE)
       partitions.splice(0, partitions.length, ...left)
     }
     throw error
+  }
+}
+
+/** Ends a request of these messages. One that may be in the log stays so until it is acknowledged, whatever its next request says. */
+function settle(messages: readonly object[], outcome: ProduceOutcome): void {
+  for (const message of messages) {
+    requests.delete(message)
+    if (outcome === 'acknowledged' || outcomes.get(message) !== 'unknown') outcomes.set(message, outcome)
   }
 }
 
@@ -90,15 +111,17 @@ function observing<Self extends ThisParameterType<typeof unpatchedProduce>>(
 
 const keyOf = (topic: string, partition: number) => `${topic}/${partition}`
 
-/** Codes of the protocol: https://kafka.apache.org/protocol#protocol_error_codes */
 const NONE = 0
-const REQUEST_TIMED_OUT = 7
-const NOT_ENOUGH_REPLICAS_AFTER_APPEND = 20
-const UNKNOWN_SERVER_ERROR = -1
+
+/**
+ * Errors with which a broker answers before it appends: CORRUPT_MESSAGE, MESSAGE_TOO_LARGE, INVALID_TOPIC_EXCEPTION, RECORD_LIST_TOO_LARGE,
+ * NOT_ENOUGH_REPLICAS, TOPIC_AUTHORIZATION_FAILED, INVALID_TIMESTAMP, UNSUPPORTED_FOR_MESSAGE_FORMAT, POLICY_VIOLATION,
+ * OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_RECORD (https://kafka.apache.org/protocol#protocol_error_codes). After others, such as that of a
+ * leader that has changed while it waited for its replicas, the records may be there.
+ */
+const BEFORE_APPENDING: ReadonlySet<number> = new Set([2, 10, 17, 18, 19, 29, 32, 43, 44, 45, 87])
 
 function outcomeBy(code: number | undefined): ProduceOutcome {
   if (code === NONE) return 'acknowledged'
-  const isOpen =
-    code === undefined || code === REQUEST_TIMED_OUT || code === NOT_ENOUGH_REPLICAS_AFTER_APPEND || code === UNKNOWN_SERVER_ERROR
-  return isOpen ? 'unknown' : 'refused'
+  return code !== undefined && BEFORE_APPENDING.has(code) ? 'refused' : 'unknown'
 }

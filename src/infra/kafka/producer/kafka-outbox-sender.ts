@@ -54,6 +54,8 @@ export function createOutboxSender(settings: KafkaSettings): OutboxSender {
         const outcomes = { acknowledged: by.get('acknowledged') ?? [], unknown: by.get('unknown') ?? [] }
         const refusal = refusalOf(error, topic)
         if (refusal === null || refusal.of === 'topic') drop(topic, connection)
+        // A topic that has just taken events exists: one of its brokers does not know it yet, or any more.
+        if (error instanceof TopicMissing && outcomes.acknowledged.length > 0) return { ...outcomes, trouble: error }
         // A refused login concerns every topic: it is waited for.
         if (refusal === null) return { ...outcomes, trouble: accessRefused(error, settings) ?? error }
         if (error instanceof TopicMissing && missing.size < MOST_MISSING) missing.add(topic)

@@ -7,7 +7,14 @@ import { hasCause, isBrokerError } from '../client/client-error.ts'
 import { createKafkaClient } from '../client/kafka-client.ts'
 import type { KafkaSettings } from '../client/kafka-client.ts'
 import { withinDeadline } from '../../../std/within-deadline.ts'
-import { AlreadyAcknowledged, outcomeOf, patchProduceOutcomes, requestsEnded, type ProduceOutcome } from '../patches/produce-outcomes.ts'
+import {
+  outcomeOf,
+  patchProduceOutcomes,
+  requestsEnded,
+  Superseded,
+  watchOutcome,
+  type ProduceOutcome,
+} from '../patches/produce-outcomes.ts'
 
 patchProduceOutcomes()
 
@@ -78,6 +85,7 @@ export function createRawProducer(settings: KafkaSettings, { retries, idempotent
     // kafkajs would use `Date.now()`, which need not be the time of day (std/clock.ts).
     const copy = copies.get(message) ?? { timestamp: String(systemClock.now()), ...message }
     copies.set(message, copy)
+    watchOutcome(copy)
     return copy
   }
   const producer = kafka.producer({
@@ -117,19 +125,22 @@ const noop = () => undefined
  */
 async function sendAll(producer: Producer, topic: string, messages: readonly Message[]): Promise<void> {
   let left = messages.filter(isWanting)
-  while (left.length > 0) {
+  for (let round = 1; left.length > 0; round++) {
     const failure = await producer.send({ topic, messages: [...left], acks: -1 }).then(
       () => null,
-      (error: unknown) => ({ error }),
+      (error: unknown) => ({ error, isSuperseded: hasCause(error, ({ name }) => name === Superseded.name) }),
     )
     await requestsEnded(left)
     const missing = left.filter(isWanting)
-    if (missing.length > 0 && failure !== null && !hasCause(failure.error, ({ name }) => name === AlreadyAcknowledged.name))
-      throw failure.error
-    if (missing.length === left.length) throw new Error(`the broker acknowledged none of the records sent to "${topic}"`)
+    if (missing.length > 0 && failure !== null && !(failure.isSuperseded && round < MOST_ROUNDS)) throw failure.error
+    if (missing.length === left.length && failure === null)
+      throw new Error(`the broker acknowledged none of the records sent to "${topic}"`)
     left = missing
   }
 }
+
+/** Of one list, each after requests of the last have crossed. */
+const MOST_ROUNDS = 5
 
 const isWanting = (message: Message) => outcomeOf(message) !== 'acknowledged'
 
