@@ -141,7 +141,7 @@ export const acceptMutants: readonly Mutant[] = [
       {
         file: 'src/ingest/fetch-schemas.ts',
         text: 'await clock.sleep(retryInMs, signal)\n    return null',
-        becomes: 'await clock.sleep(retryInMs, signal)\n    return schemas',
+        becomes: 'await clock.sleep(retryInMs, signal)\n    return new Map()',
       },
     ],
     scenario: { project: 'e2e', file: registryAway, test: waits },

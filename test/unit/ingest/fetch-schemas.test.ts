@@ -66,6 +66,35 @@ describe('values that begin with the id of a schema', () => {
     expect(factsOf('resumed')).toHaveLength(1)
   })
 
+  it('wait outside their batch for a registry that is slow: what it was asked for goes on, and is there for the next attempt', async () => {
+    const asked: number[] = []
+    const slow = Promise.withResolvers<ValueReader>()
+    const schemas = {
+      reader: (id: number) => {
+        asked.push(id)
+        return slow.promise
+      },
+    }
+    const { source, clock, factsOf } = await runningFixture({ ...filled, schemas })
+    const records = Array.from({ length: 9 }, (_, offset) => framedRecord(offset, offset))
+    const batch = source.batch(0, records, 9)
+    await soon(() => expect(asked).toHaveLength(8))
+    clock.advance(10_000)
+    await soon(() => expect(factsOf('waiting')).toHaveLength(1))
+    expect(factsOf('waiting')).toMatchObject([
+      { partition: 0, cause: 'the schema registry has not given the schemas of a batch within 10 s: check its health', attempt: 1 },
+    ])
+    clock.advance(5_000)
+    expect(await batch).toBe(0n)
+    slow.resolve(readJson)
+    expect(await source.batch(1, [ours(0)], 1)).toBe(1n)
+    // The attempt that is over asks for nothing more.
+    expect(asked).toEqual([0, 1, 2, 3, 4, 5, 6, 7])
+    expect(await source.batch(0, records, 9)).toBe(9n)
+    expect(asked.slice(8)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8])
+    expect(factsOf('resumed')).toHaveLength(1)
+  })
+
   it('are left to the next owner when the assignment ends meanwhile', async () => {
     const { source, factsOf } = await runningFixture({ ...filled, schemas: registry(100) })
     const batch = source.batch(0, [framedRecord(0, 7)], 1)
