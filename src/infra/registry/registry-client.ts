@@ -28,6 +28,9 @@ export class RegistryError extends OperatorError {
   }
 }
 
+/** The answer is a schema, and longer than is read. */
+export class SchemaTooLong extends RegistryError {}
+
 /** A schema as the registry has it. */
 export interface RegisteredSchema {
   /** `AVRO`, `JSON` or `PROTOBUF`. */
@@ -39,9 +42,9 @@ export interface RegisteredSchema {
 
 /** The calls that are needed of the Confluent API: https://docs.confluent.io/platform/current/schema-registry/develop/api.html */
 export interface RegistryClient {
-  /** Null: it knows no such id. */
+  /** Null: it knows no such id. @throws {SchemaTooLong} */
   schema(id: number): Promise<RegisteredSchema | null>
-  /** Null: it knows no such subject or version. */
+  /** Null: it knows no such subject or version. @throws {SchemaTooLong} */
   version(subject: string, version: number): Promise<RegisteredSchema | null>
   /** The id of an Avro schema under a subject; null: it is not there. */
   idOf(subject: string, schema: string): Promise<number | null>
@@ -55,7 +58,7 @@ const variables: Settings = { url: 'KAFKA_SCHEMA_REGISTRY_URL', ca: 'KAFKA_SCHEM
 /** Of one request. */
 const DEADLINE_MS = 5_000
 /** Of an answer: far above any schema of an event. */
-const MOST_CHARACTERS = 1_000_000
+export const MOST_CHARACTERS = 1_000_000
 const MEDIA_TYPE = 'application/vnd.schemaregistry.v1+json'
 
 interface Answer {
@@ -117,6 +120,10 @@ export function createRegistryClient(
       return await exchange(`${origin}${pathname.replace(/\/$/, '')}${asked.path}`, options, payload)
     } catch (error) {
       const registry = nameOf(access)
+      if (error instanceof TooLong) {
+        const sentence = `${registry} answers with more than ${MOST_CHARACTERS} characters: correct ${settings.url}`
+        throw error.isJson ? new SchemaTooLong(sentence, true) : new RegistryError(sentence, true)
+      }
       const tls = tlsFaultOf(error)
       if (tls !== null) throw new RegistryError(`${tlsTrouble(tls, registry)}: correct ${settings.url} or ${settings.ca}`, false)
       throw new RegistryError(`${registry} does not answer (${reasonOf(error, deadlineMs)}): start it, or correct ${settings.url}`, false)
@@ -159,6 +166,16 @@ function nameOf({ url }: RegistryAccess): string {
   return `the schema registry at ${new URL(url).origin}`
 }
 
+class TooLong extends Error {
+  /** An answer of a registry, not the page of another server or a proxy. */
+  readonly isJson: boolean
+
+  constructor({ statusCode, headers }: http.IncomingMessage) {
+    super('its answer is too long')
+    this.isJson = statusCode === 200 && /[/+]json\b/.test(headers['content-type'] ?? '')
+  }
+}
+
 /** No redirect is followed: it would carry the login elsewhere. */
 function exchange(url: string, options: https.RequestOptions, payload: string | undefined): Promise<Answer> {
   return new Promise((resolve, reject) => {
@@ -168,7 +185,7 @@ function exchange(url: string, options: https.RequestOptions, payload: string | 
       response.setEncoding('utf8')
       response.on('data', (part: string) => {
         body += part
-        if (body.length > MOST_CHARACTERS) request.destroy(new Error('its answer is too long'))
+        if (body.length > MOST_CHARACTERS) request.destroy(new TooLong(response))
       })
       response.on('end', () => resolve({ status: response.statusCode ?? 0, body }))
       response.on('error', reject)

@@ -3,8 +3,13 @@ import type { ReadValue, ValueReader } from '../../events/framed-value.ts'
 import { readJson } from '../../events/read-json.ts'
 import type { SchemaSource } from '../../ingest/schema-source.ts'
 import type { Clock } from '../../std/clock.ts'
-import type { RegisteredSchema, RegistryClient } from './registry-client.ts'
+import { MOST_CHARACTERS, SchemaTooLong, type RegisteredSchema, type RegistryClient } from './registry-client.ts'
 
+/**
+ * An id beyond is no schema's: registries declare it as a signed number of 32 bits, and answer a request for another like one for a path that
+ * they do not have, which says nothing about a schema (https://jakarta.ee/specifications/restful-ws/3.1/jakarta-restful-ws-spec-3.1).
+ */
+const MOST_ID = 0x7fff_ffff
 /** Schemas that are kept; the one that was not used for longest goes first. */
 const KEPT = 500
 /** How long it is known that the registry does not know an id, or a schema that another refers to. */
@@ -52,12 +57,26 @@ export function createRegistrySchemas(client: RegistryClient, clock: Pick<Clock,
     return reader
   }
 
+  /**
+   * Goes on when nobody waits for it any more, so that the next call finds it. Ends, because each request has a deadline and one schema takes
+   * two of them at most, and one for each of {@link MAX_REFERENCED} others.
+   */
   async function load(id: number): Promise<ValueReader> {
-    const registered = (await client.schema(id)) ?? (await secondLook(id))
-    const found = registered === null ? missing(unknownSchema(id)) : await readerOf(id, registered, client)
+    if (id > MOST_ID) return unknownSchema(id)
+    const found = await find(id)
     if (found.isWhole) return keep(id, found.reader)
     unknown.set(id, { reader: found.reader, until: clock.monotonic() + UNKNOWN_MS })
     return found.reader
+  }
+
+  async function find(id: number): Promise<Found> {
+    try {
+      const registered = (await client.schema(id)) ?? (await secondLook(id))
+      return registered === null ? missing(unknownSchema(id)) : await readerOf(id, registered, client)
+    } catch (error) {
+      if (!(error instanceof SchemaTooLong)) throw error
+      return whole(unreadable(`schema ${id}, or one that it refers to, has more than ${MOST_CHARACTERS} characters`))
+    }
   }
 
   async function secondLook(id: number): Promise<RegisteredSchema | null> {

@@ -2,7 +2,7 @@ import http from 'node:http'
 import https from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import { createRegistryClient } from '../../../../src/infra/registry/registry-client.ts'
+import { createRegistryClient, SchemaTooLong } from '../../../../src/infra/registry/registry-client.ts'
 import { createAuthority } from '../../../../stack/certificates.ts'
 
 interface Request {
@@ -20,7 +20,7 @@ afterEach(() => {
 })
 
 /** A server that gives one answer, or none; what it was requested. */
-async function answering(status: number | null, body: unknown = {}) {
+async function answering(status: number | null, body: unknown = {}, type?: string) {
   const requests: Request[] = []
   const server = http.createServer((request, response) => {
     let text = ''
@@ -29,7 +29,7 @@ async function answering(status: number | null, body: unknown = {}) {
       const { method = '', url = '', headers } = request
       requests.push({ method, path: url, login: headers.authorization ?? '', body: text === '' ? null : JSON.parse(text) })
       if (status === null) return
-      response.writeHead(status, status === 302 ? { location: '/elsewhere' } : {})
+      response.writeHead(status, { ...(status === 302 && { location: '/elsewhere' }), ...(type !== undefined && { 'content-type': type }) })
       response.end(typeof body === 'string' ? body : JSON.stringify(body))
     })
   })
@@ -147,16 +147,30 @@ describe('the registry', () => {
     )
   })
 
-  it('that does not answer in time, says too much or is away is reported', async () => {
+  it('that does not answer in time or is away is reported', async () => {
     const silent = await answering(null)
     await expect(silent.client.schema(7)).rejects.toThrow(
       `the schema registry at ${silent.origin} does not answer (no answer within 0.2 s): start it, or correct KAFKA_SCHEMA_REGISTRY_URL`,
     )
-    const endless = await answering(200, ' '.repeat(2_000_000))
-    await expect(endless.client.schema(7)).rejects.toThrow('does not answer (its answer is too long)')
     const away = await answering(200)
     await new Promise((resolve) => away.server.close(resolve))
     await expect(away.client.schema(7)).rejects.toThrow('does not answer (ECONNREFUSED)')
+  })
+
+  it.each([
+    ['a schema', 200, 'application/vnd.schemaregistry.v1+json', true],
+    ['a schema in plain JSON', 200, 'application/json; charset=utf-8', true],
+    ['a page', 200, 'text/html', false],
+    ['a fault', 500, 'application/json', false],
+    ['an answer of no kind', 200, undefined, false],
+  ])('that answers with %s of more than a million characters is reported as a refusal', async (_, status, type, isSchema) => {
+    const { client, origin } = await answering(status, ' '.repeat(2_000_000), type)
+    const refused: unknown = await client.schema(7).catch((error: unknown) => error)
+    expect(refused).toMatchObject({
+      message: `the schema registry at ${origin} answers with more than 1000000 characters: correct KAFKA_SCHEMA_REGISTRY_URL`,
+      isRefusal: true,
+    })
+    expect(refused instanceof SchemaTooLong).toBe(isSchema)
   })
 
   it('that speaks no TLS is reported as such', async () => {

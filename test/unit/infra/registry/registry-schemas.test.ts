@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { avroSchemaOf } from '../../../../src/events/avro-schema.ts'
 import { avroOf } from '../../../../src/events/avro-writer.ts'
 import { catalogue } from '../../../../src/events/catalogue/catalogue.ts'
-import type { RegisteredSchema, RegistryClient } from '../../../../src/infra/registry/registry-client.ts'
+import { RegistryError, SchemaTooLong, type RegisteredSchema, type RegistryClient } from '../../../../src/infra/registry/registry-client.ts'
 import { createRegistrySchemas } from '../../../../src/infra/registry/registry-schemas.ts'
 import { createAutoAdvancingClock } from '../../../support/auto-advancing-clock.ts'
 import { sampleEvent } from '../../../support/sample-event.ts'
@@ -12,6 +12,8 @@ const schema = avroSchemaOf(catalogue['user.signed_up'])
 const avro = (text: unknown, references: RegisteredSchema['references'] = []) => ({ type: 'AVRO', text: JSON.stringify(text), references })
 const { signal } = new AbortController()
 const unused = () => Promise.reject(new Error('no reader asks'))
+const tooLong = () => Promise.reject(new SchemaTooLong('hidden', true))
+const refuses = () => Promise.reject(new RegistryError('refuses the login', true))
 
 /** A registry with these schemas, which may be changed. */
 function registryOf(schemas: Map<number, RegisteredSchema>, versions: Record<string, RegisteredSchema> = {}) {
@@ -96,6 +98,19 @@ describe('a schema of a registry', () => {
 })
 
 describe('an id that the registry does not know', () => {
+  it('is not requested where it is beyond a signed number of 32 bits, which the registry would not read', async () => {
+    const { source, asked, clock } = registryOf(new Map())
+    expect((await source.reader(0xffff_ffff, signal))(Buffer.alloc(3))).toEqual({
+      reason: 'unknown-schema',
+      detail: 'the schema registry does not know schema 4294967295',
+    })
+    await source.reader(0x8000_0000, signal)
+    expect(asked).toEqual([])
+    expect(clock.slept).toEqual([])
+    await source.reader(0x7fff_ffff, signal)
+    expect(asked).toEqual([0x7fff_ffff, 0x7fff_ffff])
+  })
+
   it('is requested a second time after a second, and known to be unknown for a minute', async () => {
     const schemas = new Map<number, RegisteredSchema>()
     const { source, asked, clock } = registryOf(schemas)
@@ -131,6 +146,25 @@ describe('an id that the registry does not know', () => {
     schemas.set(7, avro(schema))
     expect((await asking)(avroOf(schema, event))).toEqual({ value: event, isAvro: true })
     expect(clock.slept.length).toBeLessThanOrEqual(1)
+  })
+})
+
+describe('a schema that is longer than is read', () => {
+  const detail = 'schema 7, or one that it refers to, has more than 1000000 characters'
+  const tree = avro({ type: 'record', name: 'a.tree', fields: [] }, [{ subject: 'leaf', version: 1 }])
+
+  it.each<[string, Pick<RegistryClient, 'schema' | 'version'>]>([
+    ['itself', { schema: tooLong, version: unused }],
+    ['as one that another refers to', { schema: async () => tree, version: tooLong }],
+  ])('makes every value a fault: %s', async (_, part) => {
+    const client: RegistryClient = { ...part, idOf: unused, wouldTake: unused, register: unused }
+    const source = createRegistrySchemas(client, createAutoAdvancingClock())
+    expect((await source.reader(7, signal))(Buffer.alloc(3))).toEqual({ reason: 'unreadable-schema', detail })
+  })
+
+  it('is no other refusal: those are thrown', async () => {
+    const client: RegistryClient = { schema: refuses, version: unused, idOf: unused, wouldTake: unused, register: unused }
+    await expect(createRegistrySchemas(client, createAutoAdvancingClock()).reader(7, signal)).rejects.toThrow('refuses the login')
   })
 })
 
