@@ -9,7 +9,6 @@ import { createRawProducer } from '../infra/kafka/producer/kafka-producer.ts'
 import type { EventTransport } from '../events/event-transport.ts'
 import { systemClock } from '../std/clock.ts'
 import { messageOf } from '../std/failure.ts'
-import { isLoopback } from '../std/loopback.ts'
 import { inAvro } from './avro-transport.ts'
 import { KafkaTransport, type DroppedEvent } from './kafka-transport.ts'
 import { requireSasl, requireTls } from './login-checks.ts'
@@ -19,6 +18,7 @@ import {
   requireClientId,
   requireFunction,
   requireOptions,
+  requireSchemaRegistry,
   requireTopic,
   wholeNumber,
 } from './option-checks.ts'
@@ -105,8 +105,7 @@ export async function connectPublisher(options: ConnectOptions): Promise<Connect
   requireSasl(sasl)
   for (const [name, value] of Object.entries({ accessNow, context, onDrop })) requireFunction(name, value)
   if (mode !== 'guaranteed' && mode !== 'fire-and-forget') throw new TypeError("`mode` must be 'guaranteed' or 'fire-and-forget'")
-  if (schemaRegistry !== undefined && !isRegistryUrl(schemaRegistry.url))
-    throw new TypeError('`schemaRegistry.url` must be an https:// URL, or an http:// one without a password, and be percent-encoded')
+  requireSchemaRegistry(schemaRegistry)
   const sockets = notingFaults(brokerSockets({ idleMs: 2 * REQUEST_MS }))
   const settings = {
     brokers,
@@ -139,24 +138,6 @@ export async function connectPublisher(options: ConnectOptions): Promise<Connect
       return transport.dropped
     },
     close: () => transport.close(),
-  }
-}
-
-/** One by which no password crosses a network unencrypted. */
-function isRegistryUrl(text: string): boolean {
-  if (!URL.canParse(text)) return false
-  const { protocol, username, password, hostname } = new URL(text)
-  if (!isPercentEncoded(`${username}:${password}`)) return false
-  return protocol === 'https:' || (protocol === 'http:' && (username === '' || isLoopback(hostname)))
-}
-
-function isPercentEncoded(text: string): boolean {
-  try {
-    decodeURIComponent(text)
-    return true
-  } catch {
-    // The only error here is a malformed escape.
-    return false
   }
 }
 

@@ -1,4 +1,5 @@
 import { isCorrelationId } from '../events/correlation.ts'
+import { isLoopback } from '../std/loopback.ts'
 
 // For callers without types, and for values that types cannot refuse. Every sentence names the option and what it takes.
 
@@ -26,6 +27,17 @@ export function requireClientId(clientId: unknown): void {
 export function requireTopic(topic: unknown): void {
   if (typeof topic !== 'string' || !/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/.test(topic))
     throw new TypeError('`topic` must be a topic name: letters, digits, dot, underscore and hyphen, at most 249')
+}
+
+/** @throws {TypeError} no object, or one whose password would cross a network unencrypted, or whose authorities are no text */
+export function requireSchemaRegistry(registry: unknown): void {
+  if (registry === undefined) return
+  if (!isObject(registry)) throw new TypeError('`schemaRegistry` must be an object with a `url`; leave it out to publish in JSON')
+  if (!isRegistryUrl(registry['url']))
+    throw new TypeError('`schemaRegistry.url` must be an https:// URL, or an http:// one without a password, and be percent-encoded')
+  const { ca } = registry
+  if (ca !== undefined && (typeof ca !== 'string' || ca === ''))
+    throw new TypeError('`schemaRegistry.ca` must be a text in PEM that is not empty; leave it out to trust the public authorities')
 }
 
 /** @throws {TypeError} neither a function nor absent */
@@ -60,4 +72,22 @@ const LONGEST_MS = 2_147_483_647
 function isHostPort(broker: unknown): boolean {
   const port = typeof broker === 'string' ? /^[^:[\]\s/@]+:(\d{1,5})$/.exec(broker)?.[1] : undefined
   return port !== undefined && Number(port) >= 1 && Number(port) <= 65_535
+}
+
+/** One by which no password crosses a network unencrypted. */
+function isRegistryUrl(text: unknown): boolean {
+  if (typeof text !== 'string' || !URL.canParse(text)) return false
+  const { protocol, username, password, hostname } = new URL(text)
+  if (!isPercentEncoded(`${username}:${password}`)) return false
+  return protocol === 'https:' || (protocol === 'http:' && (username === '' || isLoopback(hostname)))
+}
+
+function isPercentEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    // The only error here is a malformed escape.
+    return false
+  }
 }

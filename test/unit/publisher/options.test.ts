@@ -52,6 +52,30 @@ describe('a connect refuses at once, by a TypeError that names the option and wh
     ['a token endpoint without a scheme', bearer({ ...oauth, tokenUrl: 'login' }), '`sasl.token.tokenUrl` must be a URL'],
     ['access that is read already', { accessNow: {} }, '`accessNow` must be a function, or be left out'],
     ['a context that is read already', { context: {} }, '`context` must be a function, or be left out'],
+    ['no registry', { schemaRegistry: null }, '`schemaRegistry` must be an object with a `url`; leave it out to publish in JSON'],
+    ['a registry as text', { schemaRegistry: 'https://registry.example.com' }, '`schemaRegistry` must be an object with a `url`'],
+    ['a registry without a URL', { schemaRegistry: {} }, '`schemaRegistry.url` must be an https:// URL'],
+    [
+      'a URL that is read already',
+      { schemaRegistry: { url: new URL('https://r.example.com') } },
+      '`schemaRegistry.url` must be an https:// URL',
+    ],
+    [
+      'a password in plaintext',
+      { schemaRegistry: { url: 'http://u:hidden@r.example.com' } },
+      '`schemaRegistry.url` must be an https:// URL',
+    ],
+    ['a half escape', { schemaRegistry: { url: 'https://u:hidden%@r.example.com' } }, '`schemaRegistry.url` must be an https:// URL'],
+    [
+      'authorities as bytes',
+      { schemaRegistry: { url: 'https://r.example.com', ca: Buffer.from('') } },
+      '`schemaRegistry.ca` must be a text',
+    ],
+    [
+      'no authorities',
+      { schemaRegistry: { url: 'https://r.example.com', ca: '' } },
+      '`schemaRegistry.ca` must be a text in PEM that is not empty',
+    ],
     ['no callback', { onDrop: 'log' }, '`onDrop` must be a function, or be left out'],
   ])('%s', async (_, wrong, sentence) => {
     const refused = await connect({ ...right, ...wrong })
