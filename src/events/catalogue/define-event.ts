@@ -20,7 +20,10 @@ export interface EventDefinition {
   readonly version: number
   /** Raised with each optional field that is added to a version; readers of an earlier one ignore it. 0 when not given. */
   readonly minor?: number
-  /** By an older version, what makes its `data` that of the next one. Pure. */
+  /**
+   * By an older version, what makes its `data` that of the next one. Pure. Where a record is in Avro, an optional field that it lacks is null
+   * here and not absent, because nulls are taken out of the current version only.
+   */
   readonly upcasters?: Readonly<Record<number, (data: Readonly<Record<string, unknown>>) => object>>
   /** One sentence: what happened. */
   readonly summary: string
