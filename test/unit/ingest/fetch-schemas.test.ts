@@ -66,7 +66,7 @@ describe('values that begin with the id of a schema', () => {
     expect(factsOf('resumed')).toHaveLength(1)
   })
 
-  it('wait outside their batch for a registry that is slow: what it was asked for goes on, and is there for the next attempt', async () => {
+  it('wait outside their batch for a registry that is slow: what was requested goes on, and is there for the next attempt', async () => {
     const asked: number[] = []
     const slow = Promise.withResolvers<ValueReader>()
     const schemas = {
@@ -88,7 +88,7 @@ describe('values that begin with the id of a schema', () => {
     expect(await batch).toBe(0n)
     slow.resolve(readJson)
     expect(await source.batch(1, [ours(0)], 1)).toBe(1n)
-    // The attempt that is over asks for nothing more.
+    // The attempt that is over requests nothing more.
     expect(asked).toEqual([0, 1, 2, 3, 4, 5, 6, 7])
     expect(await source.batch(0, records, 9)).toBe(9n)
     expect(asked.slice(8)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8])
