@@ -19,7 +19,7 @@ export async function openOutboxSession(database: Database): Promise<OutboxSessi
   const sql = oneAtATime(await opened.promise)
   return {
     async relays() {
-      const [row] = await sql.query<{ relays: number }>(countRelays)
+      const [row] = await sql.query<{ relays: number }>(countRelays, [RELAYS])
       return Math.max(1, row?.relays ?? 1)
     },
     async take(shard) {
@@ -84,9 +84,10 @@ SELECT set_config(name, CASE name WHEN 'idle_session_timeout' THEN $1 WHEN 'tcp_
 
 const join = `SELECT pg_advisory_lock_shared(${LOCKS}, ${RELAYS})`
 
+/** With a parameter, so that it is prepared: planning would cost more than counting. */
 const countRelays = `
 SELECT count(*)::int AS relays FROM pg_catalog.pg_locks
- WHERE locktype = 'advisory' AND granted AND classid = ${LOCKS}::oid AND objid = ${RELAYS}::oid AND objsubid = 2
+ WHERE locktype = 'advisory' AND granted AND classid = ${LOCKS}::oid AND objid = $1::int::oid AND objsubid = 2
    AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())`
 
 /** The predicate of the index `outbox_unpublished`. */
