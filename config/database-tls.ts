@@ -1,7 +1,7 @@
 import { isLoopback } from '../src/std/loopback.ts'
 import { authorities, certificateFile, keyFile } from './file-kinds.ts'
 import { hasProblem, wrongWithPair } from './kafka-access.ts'
-import type { Kind } from './variable-kind.ts'
+import type { Kind } from './variable.ts'
 import type { Values } from './variables.ts'
 
 /** TLS towards PostgreSQL in the words of libpq; certificates and keys as PEM texts. */

@@ -2,7 +2,7 @@ import { MASK, maskUrlPasswords } from './mask.ts'
 import { readVariables } from './read-variables.ts'
 import type { Environment, Reading } from './read-variables.ts'
 import { variables } from './variables.ts'
-import type { Variable } from './variables.ts'
+import type { Variable } from './variable.ts'
 
 /** One line of `--check-config`. `value` is null when the variable is not given and has no default; secrets are masked. */
 export interface ConfigRow {

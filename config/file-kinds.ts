@@ -1,6 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import type { Kind, Parsed } from './variable-kind.ts'
+import type { Kind, Parsed } from './variable.ts'
 
 /** The path of a PEM file with one or more certificates; its value is the PEM text, each certificate of which can be read. */
 export const certificateFile: Kind<string> = {

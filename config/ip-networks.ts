@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import type { Kind } from './variable-kind.ts'
+import type { Kind } from './variable.ts'
 import { splitList } from './text-kinds.ts'
 
 /** Networks in CIDR notation, separated by commas. A notation that would allow something else than it seems to is refused. */

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import type { Kind, Parsed } from './variable-kind.ts'
+import type { Kind, Parsed } from './variable.ts'
 import { splitList } from './text-kinds.ts'
 
 /** `host:port` pairs separated by commas; an IPv6 host in brackets. */

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import type { Kind } from './variable-kind.ts'
+import type { Kind } from './variable.ts'
 
 /** Node fires longer timers at once. */
 const LONGEST_TIMER_MS = 2_147_483_647

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { maskUrlPasswords } from './mask.ts'
 import { variables } from './variables.ts'
-import type { Values, Variable } from './variables.ts'
+import type { Variable } from './variable.ts'
+import type { Values } from './variables.ts'
 
 /** Environment variables by name. */
 export type Environment = Readonly<Record<string, string | undefined>>

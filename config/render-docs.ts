@@ -1,5 +1,5 @@
-import { sections, variables } from './variables.ts'
-import type { Variable, VariableName } from './variables.ts'
+import type { Variable } from './variable.ts'
+import { sections, variables, type VariableName } from './variables.ts'
 
 /** docs/reference/configuration.md: every variable, by section. `vitest -u` writes the file, the same test compares it. */
 export function renderConfigurationDoc(): string {

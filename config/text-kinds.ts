@@ -1,4 +1,4 @@
-import type { Kind } from './variable-kind.ts'
+import type { Kind } from './variable.ts'
 
 /** Any text. */
 export function anyText(expects: string): Kind<string> {

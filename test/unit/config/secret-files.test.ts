@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { describeConfig } from '../../../config/describe.ts'
 import type { Config } from '../../../config/load.ts'
-import { variables, type Variable } from '../../../config/variables.ts'
+import type { Variable } from '../../../config/variable.ts'
+import { variables } from '../../../config/variables.ts'
 import { loadWith, problemsWith } from './least.ts'
 
 const all = Object.entries<Variable<unknown>>(variables)

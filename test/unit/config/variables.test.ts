@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os'
 import { describe, expect, it } from 'vitest'
 import { renderConfigurationDoc, renderExampleEnv, renderFirstVariables } from '../../../config/render-docs.ts'
 import { sections, variableNames, variables } from '../../../config/variables.ts'
-import type { Variable } from '../../../config/variables.ts'
+import type { Variable } from '../../../config/variable.ts'
 
 const parseProcesses = (text: string) => variables.WORKER_PROCESSES.kind.parse(text)
 const all = Object.entries<Variable<unknown>>(variables)
