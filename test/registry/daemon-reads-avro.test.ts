@@ -1,24 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import avsc from 'avsc'
-import { afterAll, beforeAll, expect, inject, it } from 'vitest'
-import { registerEvents } from '../../src/catalogue/registration.ts'
-import { events } from '../../src/events/catalogue/events.ts'
+import { expect, inject, it } from 'vitest'
 import { framed } from '../../src/events/framed-value.ts'
-import { createRegistryClient, type RegistryClient } from '../../src/infra/registry/registry-client.ts'
 import { connectPublisher } from '../../src/publisher/connect-publisher.ts'
-import { startSchemaRegistry, type SchemaRegistryServer } from '../../stack/schema-registry.ts'
 import { eventually } from '../support/eventually.ts'
 import { createFixture } from '../support/fixture.ts'
 import { Platform, type Campaign } from '../support/platform.ts'
+import { useRegisteredEvents } from '../support/registered-events.ts'
 
-let registry: SchemaRegistryServer
-let client: RegistryClient
-beforeAll(async () => {
-  registry = await startSchemaRegistry()
-  client = createRegistryClient(() => registry)
-  await registerEvents(events, client, { dryRun: false })
-}, 600_000)
-afterAll(() => registry.stop())
+const registry = useRegisteredEvents()
 
 /** A schema as a Java program would have it: its own names and order, a time that counts milliseconds, optional fields, and one more. */
 const foreignSchema = {
@@ -69,9 +59,9 @@ it('a daemon reads Avro of the publisher, of others, and JSON beside it; the res
     brokers: inject('kafkaBootstrap'),
     clientId: 'avro',
     topic: fixture.topic,
-    schemaRegistry: { url: registry.url },
+    schemaRegistry: { url: registry.server().url },
   })
-  const daemon = fixture.daemon({ KAFKA_SCHEMA_REGISTRY_URL: registry.url })
+  const daemon = fixture.daemon({ KAFKA_SCHEMA_REGISTRY_URL: registry.server().url })
   await daemon.ready()
   const accepted = async () => {
     const rows = await fixture.sql.query<{ outcome: string; count: string }>(
@@ -88,7 +78,7 @@ it('a daemon reads Avro of the publisher, of others, and JSON beside it; the res
   expect(await accepted()).toEqual({ accepted: 2 })
   expect(fixture.smtp.mails.some(({ raw }) => String(raw).includes(eventId))).toBe(true)
 
-  const foreignId = await client.register('accounts-value', JSON.stringify(foreignSchema))
+  const foreignId = await registry.client().register('accounts-value', JSON.stringify(foreignSchema))
   const value = foreignValue(campaign, await platform.person(campaign))
   const headers = { 'event-type': 'user.verified' }
   const key = campaign.campaignId
@@ -104,8 +94,8 @@ it('a daemon reads Avro of the publisher, of others, and JSON beside it; the res
     'unknown-schema',
   ])
 
-  const later = await client.register('accounts-later', JSON.stringify({ ...foreignSchema, name: 'Later' }))
-  registry.signal('SIGSTOP')
+  const later = await registry.client().register('accounts-later', JSON.stringify({ ...foreignSchema, name: 'Later' }))
+  registry.server().signal('SIGSTOP')
   try {
     await fixture.sendRaw([{ key, value: framed(later, foreignValue(campaign, await platform.person(campaign))), headers }])
     await eventually('the group says what it waits for', async () => {
@@ -114,7 +104,7 @@ it('a daemon reads Avro of the publisher, of others, and JSON beside it; the res
     })
     expect(await accepted()).toEqual({ accepted: 3 })
   } finally {
-    registry.signal('SIGCONT')
+    registry.server().signal('SIGCONT')
   }
   await fixture.drained()
   expect(await accepted()).toEqual({ accepted: 4 })
@@ -128,7 +118,7 @@ it('a publisher does not connect to a registry that lacks a schema or is away, a
     message: 'the schema registry at http://127.0.0.1:1 does not answer (ECONNREFUSED): start it, or correct `schemaRegistry.url`',
   })
   await expect(
-    connectPublisher({ brokers, clientId: 'avro', schemaRegistry: { url: registry.url.replace('/apis/ccompat/v7', '') } }),
+    connectPublisher({ brokers, clientId: 'avro', schemaRegistry: { url: registry.server().url.replace('/apis/ccompat/v7', '') } }),
   ).rejects.toMatchObject({
     reason: 'refused',
     message: expect.stringContaining('`schemaRegistry.url` needs the path of its Confluent API, such as /apis/ccompat/v7'),

@@ -3,25 +3,20 @@ import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { abortedBatches, unpatchedBrokerFetch } from '../../../../../src/infra/kafka/patches/aborted-records.ts'
 import type { AbortedTransaction, BatchHead } from '../../../../../src/infra/kafka/patches/aborted-records.ts'
+import { functionText } from '../../../../support/function-text.ts'
 
 const require = createRequire(import.meta.url)
 const unguardedFilter: (...parameters: never) => unknown = require('kafkajs/src/consumer/filterAbortedMessages.js')
 const Batch: { toString(): string } = require('kafkajs/src/consumer/batch.js')
 
-const text = (code: { toString(): string }) =>
-  code
-    .toString()
-    .replaceAll(/\/\/.*/g, '')
-    .replaceAll(/\s+/g, ' ')
-
 test('kafkajs’s functions are those that the patch was written for', () => {
-  expect(text(unguardedFilter)).toMatchInlineSnapshot(
+  expect(functionText(unguardedFilter)).toMatchInlineSnapshot(
     `"({ messages, abortedTransactions }) => { const currentAbortedTransactions = new Map() if (!abortedTransactions || !abortedTransactions.length) { return messages } const remainingAbortedTransactions = [...abortedTransactions] return messages.filter(message => { if ( remainingAbortedTransactions.length && Long.fromValue(message.offset).gte(remainingAbortedTransactions[0].firstOffset) ) { const { producerId } = remainingAbortedTransactions.shift() currentAbortedTransactions.set(producerId, true) } const { producerId, inTransaction } = message.batchContext if (isAbortMarker(message)) { currentAbortedTransactions.delete(producerId) } else if (currentAbortedTransactions.has(producerId) && inTransaction) { return false } return true }) }"`,
   )
-  expect(text(unpatchedBrokerFetch)).toMatchInlineSnapshot(
+  expect(functionText(unpatchedBrokerFetch)).toMatchInlineSnapshot(
     `"async fetch({ replicaId, isolationLevel, maxWaitTime = 5000, minBytes = 1, maxBytes = 10485760, topics, rackId = '', }) { const fetch = this.lookupRequest(apiKeys.Fetch, requests.Fetch) const flattenedTopicPartitions = topics.reduce((topicPartitions, { topic, partitions }) => { partitions.forEach(partition => { topicPartitions.push({ topic, partition }) }) return topicPartitions }, []) const shuffledTopicPartitions = shuffle(flattenedTopicPartitions) const consolidatedTopicPartitions = shuffledTopicPartitions.reduce( (topicPartitions, { topic, partition }) => { const last = topicPartitions[topicPartitions.length - 1] if (last != null && last.topic === topic) { topicPartitions[topicPartitions.length - 1].partitions.push(partition) } else { topicPartitions.push({ topic, partitions: [partition] }) } return topicPartitions }, [] ) return await this[PRIVATE.SEND_REQUEST]( fetch({ replicaId, isolationLevel, maxWaitTime, minBytes, maxBytes, topics: consolidatedTopicPartitions, rackId, }) ) }"`,
   )
-  expect(text(Batch)).toContain(
+  expect(functionText(Batch)).toContain(
     'filterAbortedMessages({ messages: this.messagesWithinOffset, abortedTransactions, }).filter(message => !message.isControlRecord)',
   )
 })

@@ -1,6 +1,7 @@
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { patchRequestQueue, unpatchedSchedule, unpatchedTimeoutCheck } from '../../../../../src/infra/kafka/patches/request-queue.ts'
+import { functionText } from '../../../../support/function-text.ts'
 
 beforeEach(() => {
   vi.useFakeTimers({ now: 1_000_000 })
@@ -84,17 +85,11 @@ test('a closed connection is not looked at again', () => {
   expect(vi.getTimerCount()).toBe(0)
 })
 
-const textOf = (method: (...args: never) => unknown) =>
-  method
-    .toString()
-    .replaceAll(/\/\/.*/g, '')
-    .replaceAll(/\s+/g, ' ')
-
 test('kafkajs’s methods are those that the patch was written for', () => {
-  expect(textOf(unpatchedTimeoutCheck)).toMatchInlineSnapshot(
+  expect(functionText(unpatchedTimeoutCheck)).toMatchInlineSnapshot(
     `"scheduleRequestTimeoutCheck() { if (this.enforceRequestTimeout) { this.destroy() this.requestTimeoutIntervalId = setInterval(() => { this.inflight.forEach(request => { if (Date.now() - request.sentAt > request.requestTimeout) { request.timeoutRequest() } }) if (!this.isConnected()) { this.destroy() } }, Math.min(this.requestTimeout, 100)) } }"`,
   )
-  expect(textOf(unpatchedSchedule)).toMatchInlineSnapshot(
+  expect(functionText(unpatchedSchedule)).toMatchInlineSnapshot(
     `"scheduleCheckPendingRequests() { let scheduleAt = this.throttledUntil - Date.now() if (!this.throttleCheckTimeoutId) { if (this.pending.length > 0) { scheduleAt = scheduleAt > 0 ? scheduleAt : CHECK_PENDING_REQUESTS_INTERVAL } this.throttleCheckTimeoutId = setTimeout(() => { this.throttleCheckTimeoutId = null this.checkPendingRequests() }, scheduleAt) } }"`,
   )
 })
