@@ -2,16 +2,14 @@ import { isProjecting } from '../../src/model/consumer.ts'
 import { Command } from 'commander'
 import { configTable, describeConfig } from '../../config/describe.ts'
 import { environment } from '../../config/environment.ts'
-import { ConfigError, loadConfig, type Config } from '../../config/load.ts'
-import { knownGroups, listedConsumers } from '../../src/consumers/registry.ts'
-import { mailGroups } from '../../src/daemon/compose/consumers.ts'
+import type { Config } from '../../config/load.ts'
+import { listedConsumers } from '../../src/consumers/registry.ts'
+import { readConfig } from './read-config.mts'
 import { runDaemon } from '../../src/daemon/run.ts'
 import { connectToSupervisor } from '../../src/supervisor/supervised.ts'
-import { parseSmtpUrl } from '../../src/infra/mail/smtp/smtp-url.ts'
 import { openLogDestination } from '../../src/infra/telemetry/log-destination.ts'
 import { createLog } from '../../src/infra/telemetry/log.ts'
 import { measureWithMonotonicTime } from '../../src/std/clock.ts'
-import { OperatorError, asSentence } from '../../src/std/failure.ts'
 import { withWholeOutput } from '../../src/std/with-whole-output.ts'
 import type { Observe } from '../../src/model/fact.ts'
 import { signals } from './signals.mts'
@@ -39,7 +37,7 @@ export async function main(args: readonly string[], surroundings: Surroundings =
     return 1
   }
 
-  const { config, problems } = readConfig()
+  const { config, problems } = readConfig(environment)
   if (options.checkConfig === true) {
     return withWholeOutput(() => {
       report(options.json === true, problems, config?.warnings ?? [])
@@ -54,20 +52,6 @@ interface Surroundings {
   readonly observe?: Observe
   readonly early?: readonly string[]
   readonly processName?: string | undefined
-}
-
-/** The configuration, or all of its problems. */
-function readConfig(): { readonly config: Config | null; readonly problems: readonly string[] } {
-  try {
-    const config = loadConfig(environment, { ...knownGroups, mailGroups })
-    // The mail path has further rules for its URL; they are checked here, before any connection is made.
-    if (config.mail.smtpUrl !== undefined) parseSmtpUrl(config.mail.smtpUrl, config.mail)
-    return { config, problems: [] }
-  } catch (error) {
-    if (error instanceof ConfigError) return { config: null, problems: error.problems }
-    if (error instanceof OperatorError) return { config: null, problems: [asSentence(error.message)] }
-    throw error
-  }
 }
 
 function report(asJson: boolean, problems: readonly string[], warnings: readonly string[]): void {

@@ -4,6 +4,8 @@ import { messageOf, OperatorError } from '../../src/std/failure.ts'
 import { SqlError } from '../../src/std/sql.ts'
 import packageJson from '../../package.json' with { type: 'json' }
 import { addAnalyticsShow } from './analytics-show.ts'
+import { addCompletion } from './completion.ts'
+import { addConfig } from './config.ts'
 import { addDeadLettersList } from './dead-letters-list.ts'
 import { addExplain } from './explain.ts'
 import { addForget } from './forget.ts'
@@ -84,6 +86,8 @@ export function createProgram(terminal: Terminal): Command {
   addSuppressionsRemove(suppressions, terminal)
   addExplain(program, terminal)
   addForget(program, terminal)
+  addConfig(program, terminal)
+  addCompletion(program, terminal)
   return program
 }
 
