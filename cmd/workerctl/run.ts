@@ -7,7 +7,6 @@ import { addAnalyticsShow } from './analytics-show.ts'
 import { addCompletion } from './completion.ts'
 import { addConfig } from './config.ts'
 import { addDeadLettersList } from './dead-letters-list.ts'
-import { addExplain } from './explain.ts'
 import { addForget } from './forget.ts'
 import { addIntentsChange } from './intents-change.ts'
 import { addIntentsList } from './intents-list.ts'
@@ -23,6 +22,7 @@ import { addOutboxList, addOutboxRequeue } from './outbox.ts'
 import { addReconcile } from './reconcile.ts'
 import { addSuppressionsList, addSuppressionsRemove } from './suppressions.ts'
 import type { Terminal } from './terminal.ts'
+import { addTimeline } from './timeline.ts'
 import { addTopicsAcls } from './topics-acls.ts'
 import { addTopicsApply } from './topics-apply.ts'
 import { addTopicsPlan } from './topics-plan.ts'
@@ -84,7 +84,7 @@ export function createProgram(terminal: Terminal): Command {
   const suppressions = program.command('suppressions').description('addresses that get no mail')
   addSuppressionsList(suppressions, terminal)
   addSuppressionsRemove(suppressions, terminal)
-  addExplain(program, terminal)
+  addTimeline(program, terminal)
   addForget(program, terminal)
   addConfig(program, terminal)
   addCompletion(program, terminal)

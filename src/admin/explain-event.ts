@@ -28,14 +28,6 @@ export interface RewardRecord {
   readonly expiresAt: Date | null
 }
 
-/** The port to what is on record beside the intents. Throws SqlError. */
-export interface Explainer {
-  event(eventId: string, groups: readonly string[]): Promise<readonly EventRecord[]>
-  reward(userRewardId: string): Promise<RewardRecord | null>
-  /** Of a person or a reward, the newest first. */
-  intents(of: { readonly userId: string } | { readonly userRewardId: string }, limit: number): Promise<readonly IntentLine[]>
-}
-
 /** What became of an event, group by group. */
 export function explainEvent(
   groups: readonly (OperatorGroup & Pick<Consumer, 'types'> & { readonly projects?: boolean })[],
@@ -48,7 +40,7 @@ export function explainEvent(
     if (record === undefined) return [absent(id, type !== undefined && !handles(types, type))]
     const theirs = intents.filter(({ group }) => group === id)
     return [
-      `${id} read it (${record.type}) from partition ${record.partition}, offset ${record.offset}, at ${record.at.toISOString()}: ${projects && record.outcome === 'accepted' ? "the group's own rows include it" : (outcomes[record.outcome] ?? record.outcome)}${record.reason === null ? '' : ` (${record.reason})`}.`,
+      `${id} read it (${record.type}) from partition ${record.partition}, offset ${record.offset}, at ${record.at.toISOString()}: ${projects && record.outcome === 'accepted' ? "the group's own rows include it" : (outcomeWords[record.outcome] ?? record.outcome)}${record.reason === null ? '' : ` (${record.reason})`}.`,
       ...theirs.map((intent) => `  ${intentSentence(intent)}`),
       ...(record.outcome === 'accepted' && theirs.length === 0 && !projects
         ? ['  No intent of it is on record: recalculations are deleted once they are done.']
@@ -106,7 +98,8 @@ function when({ state, finishedAt, dueAt, attempt }: IntentLine): string {
   return state === 'pending' || state === 'ambiguous' ? `${tried}, due at ${dueAt.toISOString()}` : tried
 }
 
-const outcomes: Readonly<Record<string, string>> = {
+/** The outcomes of an event in a group, in words. */
+export const outcomeWords: Readonly<Record<string, string>> = {
   accepted: 'it created effects',
   'no-effect': 'there was nothing to do',
   duplicate: 'all of its effects existed already',

@@ -17,8 +17,8 @@ test('explain shows what happened to an event in each group, to a person and to 
     const [userRewardId, unread] = [await platform.earned(campaign, rewardId, userId), await platform.earned(campaign, rewardId, userId)]
     const eventId = randomUUID()
     await db.sql.query(
-      `INSERT INTO worker.outcomes (group_name, event_id, type, content_hash, topic, partition, "offset", outcome)
-       SELECT g, $1, 'reward.earned', '\\x00', 't', 2, 9, 'accepted' FROM unnest('{email-workers,reward-workers}'::text[]) AS g`,
+      `INSERT INTO worker.outcomes (group_name, event_id, type, content_hash, topic, partition, "offset", outcome, effects)
+       SELECT g, $1, 'reward.earned', '\\x00', 't', 2, 9, 'accepted', '{m,r}' FROM unnest('{email-workers,reward-workers}'::text[]) AS g`,
       [eventId],
     )
     const row = { campaign_id: campaign.campaignId, user_id: userId, event_id: eventId }
@@ -70,11 +70,11 @@ test('explain shows what happened to an event in each group, to a person and to 
     expect((await explain('--reward', randomUUID())).out).toContain('nothing is delivered without one')
 
     const person = JSON.parse((await explain('--user', userId, '--json')).out)
-    expect(person.intents).toMatchObject([{ id: '2' }, { id: '1' }])
+    expect(person.entries.flatMap((one: { what: string; id: string }) => (one.what === 'intent' ? [one.id] : [])).toSorted()).toEqual(['1', '2'])
     expect(JSON.stringify(person)).not.toContain(email)
     expect((await explain('--user', randomUUID())).out).toContain('No intent names person')
 
-    expect((await explain()).err).toBe('Give exactly one of --event, --user and --reward.')
+    expect((await explain()).err).toBe('Give exactly one of --user, --email, --event, --campaign and --reward.')
     expect((await explain('--user', userId, '--event', eventId)).code).toBe(1)
   } finally {
     await db.close()

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { channelList } from '../../../src/daemon/compose/channels.ts'
 import { createMailKind } from '../../../src/consumers/email/mail-kind.ts'
 import { everythingGoes } from '../../../src/consumers/mail-rules.ts'
-import { createExplainer } from '../../../src/infra/postgres/admin/postgres-explainer.ts'
 import { createIntentAdmin } from '../../../src/infra/postgres/admin/postgres-intent-admin.ts'
+import { createTimelineReader } from '../../../src/infra/postgres/admin/postgres-timeline.ts'
 import { explainReward } from '../../../src/admin/explain-event.ts'
 import { historySentences } from '../../../src/admin/intents/intent-history.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
@@ -79,6 +79,6 @@ it.each([
   expect(prepared.is === 'message' ? prepared.is : 'reason' in prepared && prepared.reason).toBe(reward)
   const history = await createIntentAdmin(database, channelList).history(row?.id ?? '')
   expect(history === null ? [] : historySentences(history).join(' ')).toMatch(/sent at [+-]\d{6}-/)
-  const record = await createExplainer(sql, channelList).reward(earned.userRewardId)
-  expect(explainReward(earned.userRewardId, record, []).join(' ')).toMatch(/[+-]\d{6}-|-004712-/)
+  const [record] = await createTimelineReader(sql, channelList).rewards({ userRewardId: earned.userRewardId }, 1)
+  expect(explainReward(earned.userRewardId, record ?? null, []).join(' ')).toMatch(/[+-]\d{6}-|-004712-/)
 })

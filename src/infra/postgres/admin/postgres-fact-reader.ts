@@ -98,6 +98,29 @@ WITH page AS MATERIALIZED (SELECT * FROM ${table} WHERE id > $1 ORDER BY id LIMI
 SELECT candidates.* FROM candidates WHERE is_fact OR row_id = (SELECT id FROM ends) ORDER BY row_id`
 }
 
+/** The facts of one person that cause mails or a reward, the newest first; those of referrals by way of the campaign, which the platform has an index on. */
+export async function factsOfPerson(sql: Sql, userId: string, limit: number): Promise<readonly PlatformFact[]> {
+  const found: PlatformFact[] = []
+  for (const type of Object.keys(ofPerson) as (keyof typeof ofPerson)[]) {
+    const { table, columns, at, counts } = sources[type]
+    const rows = await sql.query<FactRow>(
+      `SELECT r.id AS row_id, true AS is_fact, ${at} AS at, c.account_id, r.campaign_id, ${columns}
+         FROM ${table} AS r JOIN platform.campaigns AS c ON c.id = r.campaign_id
+        WHERE ${ofPerson[type]} AND c.deleted_at IS NULL AND ${counts} AND ${at} IS NOT NULL ORDER BY ${at} DESC LIMIT $2`,
+      [userId, limit],
+    )
+    found.push(...rows.map((row) => factOf(type, row)))
+  }
+  return found
+}
+
+const ofPerson = {
+  'user.signed_up': 'r.id = $1',
+  'user.verified': 'r.id = $1',
+  'referral.verified': 'r.campaign_id = (SELECT u.campaign_id FROM platform.waitlist_users AS u WHERE u.id = $1) AND r.referrer_id = $1',
+  'reward.earned': 'r.user_id = $1',
+} as const satisfies Partial<Record<FactType, string>>
+
 function factOf(type: FactType, row: FactRow): PlatformFact {
   const occurrence = { accountId: row.account_id, campaignId: row.campaign_id, timestamp: row.at }
   switch (type) {

@@ -1,0 +1,144 @@
+import { eventIdOfInput } from '../../events/publisher.ts'
+import type { PlatformFact } from '../reconcile-facts.ts'
+import type { ExpectedEvent, IntentFact, PersonRow, TimelineFacts, TimelineReader, TimelineSubject } from './timeline-facts.ts'
+
+export interface LoadSettings {
+  /** The ids of the groups. */
+  readonly groups: readonly string[]
+  /** Nothing before this time is expected to have an outcome: DEDUPE_DAYS ago. */
+  readonly rememberedFrom: Date
+  /** Movements from this time on; null: all. */
+  readonly since: Date | null
+  /** Of each kind of row. */
+  readonly limit: number
+}
+
+/** Reads all that is on record about a person, an event, a campaign or a reward. Throws SqlError. */
+export async function loadTimeline(reader: TimelineReader, subject: TimelineSubject, settings: LoadSettings): Promise<TimelineFacts> {
+  switch (subject.of) {
+    case 'user':
+      return ofPerson(reader, subject, settings)
+    case 'event':
+      return ofEvent(reader, subject, settings)
+    case 'campaign':
+      return ofCampaign(reader, subject, settings)
+    case 'reward':
+      return ofReward(reader, subject, settings)
+  }
+}
+
+const nothing = {
+  person: null,
+  campaign: null,
+  suppressions: [],
+  expected: [],
+  outcomes: [],
+  deadLetters: [],
+  intents: [],
+  mails: [],
+  deliveries: [],
+  rewards: [],
+  movements: [],
+  counts: [],
+} as const
+
+async function ofPerson(reader: TimelineReader, subject: TimelineSubject, settings: LoadSettings): Promise<TimelineFacts> {
+  const { groups, limit, since } = settings
+  const [person, intents] = [await reader.person(subject.id), await reader.intentsOf(subject.id, limit)]
+  const expected = await expectedOf(reader, await reader.facts(subject.id), settings)
+  const eventIds = eventIdsOf(intents, expected)
+  return {
+    ...nothing,
+    subject,
+    person,
+    intents,
+    expected,
+    suppressions: await suppressionsOf(reader, person),
+    outcomes: await reader.outcomes(groups, eventIds),
+    deadLetters: await reader.deadLetters(groups, { eventIds }, limit),
+    ...(await reader.logged(intents.map(({ id }) => id))),
+    rewards: await reader.rewards({ userId: subject.id }, limit),
+    movements: await reader.movements({ userId: subject.id }, since, limit),
+  }
+}
+
+async function ofEvent(reader: TimelineReader, subject: TimelineSubject, { groups, limit }: LoadSettings): Promise<TimelineFacts> {
+  const intents = await reader.intentsOfEvent(groups, subject.id)
+  const person = await personOf(reader, intents)
+  return {
+    ...nothing,
+    subject,
+    intents,
+    suppressions: await suppressionsOf(reader, person),
+    outcomes: await reader.outcomes(groups, [subject.id]),
+    deadLetters: await reader.deadLetters(groups, { eventIds: [subject.id] }, limit),
+    ...(await reader.logged(intents.map(({ id }) => id))),
+  }
+}
+
+async function ofReward(reader: TimelineReader, subject: TimelineSubject, settings: LoadSettings): Promise<TimelineFacts> {
+  const rewards = await reader.rewards({ userRewardId: subject.id }, settings.limit)
+  const userId = rewards[0]?.userId ?? null
+  if (userId === null) return { ...nothing, subject }
+  const person = await reader.person(userId)
+  const intents = (await reader.intentsOf(userId, settings.limit)).filter(({ userRewardId }) => userRewardId === subject.id)
+  const facts = (await reader.facts(userId)).filter((fact) => fact.type === 'reward.earned' && fact.userRewardId === subject.id)
+  const expected = await expectedOf(reader, facts, settings)
+  const eventIds = eventIdsOf(intents, expected)
+  return {
+    ...nothing,
+    subject,
+    intents,
+    expected,
+    rewards,
+    suppressions: await suppressionsOf(reader, person),
+    outcomes: await reader.outcomes(settings.groups, eventIds),
+    deadLetters: await reader.deadLetters(settings.groups, { eventIds }, settings.limit),
+    ...(await reader.logged(intents.map(({ id }) => id))),
+  }
+}
+
+async function ofCampaign(
+  reader: TimelineReader,
+  subject: TimelineSubject,
+  { groups, limit, since }: LoadSettings,
+): Promise<TimelineFacts> {
+  const intents = await reader.intentsOfCampaign(subject.id, limit)
+  return {
+    ...nothing,
+    subject,
+    intents,
+    campaign: await reader.campaign(subject.id),
+    counts: await reader.countsOfCampaign(subject.id),
+    outcomes: await reader.outcomes(groups, eventIdsOf(intents, [])),
+    deadLetters: await reader.deadLetters(groups, { campaignId: subject.id }, limit),
+    ...(await reader.logged(intents.map(({ id }) => id))),
+    movements: await reader.movements({ campaignId: subject.id }, since, limit),
+  }
+}
+
+/** The events that the platform's rows should have caused lately, of the types whose ids follow from the rows. */
+async function expectedOf(
+  reader: TimelineReader,
+  facts: readonly PlatformFact[],
+  { rememberedFrom }: LoadSettings,
+): Promise<readonly ExpectedEvent[]> {
+  const foreign = await reader.foreignTypes()
+  return facts
+    .filter(({ type, timestamp }) => timestamp >= rememberedFrom && !foreign.includes(type))
+    .map((fact) => ({ type: fact.type, eventId: eventIdOfInput(fact), at: fact.timestamp }))
+}
+
+function eventIdsOf(intents: readonly IntentFact[], expected: readonly ExpectedEvent[]): readonly string[] {
+  const ids = [...intents.map(({ eventId }) => eventId), ...expected.map(({ eventId }) => eventId)]
+  return [...new Set(ids.filter((id) => id !== null))]
+}
+
+async function personOf(reader: TimelineReader, intents: readonly IntentFact[]): Promise<PersonRow | null> {
+  const userId = intents.find((intent) => intent.userId !== null)?.userId ?? null
+  return userId === null ? null : reader.person(userId)
+}
+
+async function suppressionsOf(reader: TimelineReader, person: PersonRow | null) {
+  return person === null ? [] : reader.suppressions(person.accountId, person.email)
+}
