@@ -3,7 +3,9 @@ import { createDeadLetterAdmin } from '../../src/infra/postgres/admin/postgres-d
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
 import { findGroup } from '../../src/admin/operator-group.ts'
 import { deadLetterReasons } from '../../src/model/dead-letter-reason.ts'
-import { OperatorError } from '../../src/std/failure.ts'
+import { unknownWord } from '../../src/admin/unknown-word.ts'
+import { stamp } from '../../src/std/ago.ts'
+import { systemClock } from '../../src/std/clock.ts'
 import { configure, WHOLE_TABLE_MS, withDatabase } from './connections.ts'
 import { renderJson } from './render-json.ts'
 import { renderTable } from './render-table.ts'
@@ -53,6 +55,7 @@ export function addDeadLettersList(parent: Command, terminal: Terminal): void {
         terminal.out(renderJson(found))
         return
       }
+      const now = systemClock.now()
       if (found.counts.length === 0) {
         terminal.out('There are no dead letters.')
         return
@@ -60,7 +63,7 @@ export function addDeadLettersList(parent: Command, terminal: Terminal): void {
       terminal.out(
         renderTable(
           ['GROUP', 'REASON', 'COUNT', 'FIRST', 'LAST'],
-          found.counts.map(({ group, reason, count, first, last }) => [group, reason, count, first.toISOString(), last.toISOString()]),
+          found.counts.map(({ group, reason, count, first, last }) => [group, reason, count, stamp(first, now), stamp(last, now)]),
           terminal.columns,
         ),
       )
@@ -70,7 +73,7 @@ export function addDeadLettersList(parent: Command, terminal: Terminal): void {
         renderTable(
           ['AT', 'GROUP', 'REASON', 'TOPIC', 'PARTITION', 'OFFSET', 'TYPE', 'EVENT'],
           found.records.map((one) => [
-            one.at.toISOString(),
+            stamp(one.at, now),
             one.group,
             one.reason,
             one.topic,
@@ -89,5 +92,5 @@ export function addDeadLettersList(parent: Command, terminal: Terminal): void {
 function reasonOf(text: string | undefined): string | null {
   if (text === undefined) return null
   if (deadLetterReasons.some((reason) => reason === text)) return text
-  throw new OperatorError(`There is no reason "${text}": give one of ${deadLetterReasons.join(', ')}.`)
+  throw unknownWord('reason', text, deadLetterReasons)
 }

@@ -4,7 +4,6 @@ import { createProgressAdmin } from '../../src/infra/postgres/admin/postgres-pro
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
 import { doneSentence, elsewhereSentences, forgetSentences } from '../../src/admin/forget-person.ts'
 import type { Erased, Forgetter, Retention } from '../../src/admin/forget-person.ts'
-import { uuidOf } from '../../src/admin/intents/intent-filter.ts'
 import { groupsInUse, type OperatorGroup } from '../../src/admin/operator-group.ts'
 import { systemClock } from '../../src/std/clock.ts'
 import { OperatorError } from '../../src/std/failure.ts'
@@ -12,11 +11,11 @@ import { deadLetterTopic } from '../../src/ingest/dead-letter.ts'
 import type { Config } from '../../config/load.ts'
 import { configure, WHOLE_TABLE_MS, withDatabase, withKafka } from './connections.ts'
 import { decide, unapplied } from './decide.ts'
+import { addPersonOptions, requiredPerson, type PersonOptions } from './person-option.ts'
 import { renderJson } from './render-json.ts'
 import type { Terminal } from './terminal.ts'
 
-interface Options {
-  readonly user: string
+interface Options extends PersonOptions {
   readonly dryRun?: boolean
   readonly yes?: boolean
   readonly json?: boolean
@@ -30,28 +29,27 @@ const HELP = `
 Erases the personal data that the worker stores: in worker.intents the frozen mail, address, data and the person's id (unfinished
 intents are cancelled); the person's payloads in webhook_deliveries; the person's movements in worker.position_changes;
 the person's events in worker.outbox that are published or failed. Keys stay, so that nothing is sent again. Works while daemons
-run. The output also names what is not erased, and when that expires. A second run finds nothing, or what was added meanwhile.
+run. A person without a row in waitlist_users is found by --user only. The output also names what is not erased, and when that expires. A second run finds nothing, or what was added meanwhile.
 
 Examples:
   npm run workerctl -- forget --user b1f6f0de-6a1c-4f8e-9d61-3f6f0a7c4d55 --dry-run
+  npm run workerctl -- forget --email guest@example.com --dry-run
   npm run workerctl -- forget --user b1f6f0de-6a1c-4f8e-9d61-3f6f0a7c4d55 --yes`
 
 export function addForget(parent: Command, terminal: Terminal): void {
-  parent
-    .command('forget')
-    .description('erase the personal data of a person, and name what expires elsewhere')
-    .requiredOption('--user <uuid>', 'the id in waitlist_users')
+  addPersonOptions(parent.command('forget').description('erase the personal data of a person, and name what expires elsewhere'))
     .option('--dry-run', 'show the plan without applying it')
     .option('--yes', 'apply the plan without a prompt')
     .option('--json', 'print one JSON object; never prompts')
     .addHelpText('after', HELP)
     .action(async (options: Options) => {
       const { config, groups } = configure(terminal)
-      const userId = uuidOf('--user', options.user)
+      const findPerson = requiredPerson(options)
       await withDatabase(
         config,
         async (database) => {
           await checkSchema(database.sql)
+          const userId = await findPerson(database.sql)
           const retentions = retentionsOf(config, await groupsInUse(groups, createProgressAdmin(database)))
           const forgetter = createForgetter(database)
           const found = await forgetter.find(userId)

@@ -7,35 +7,42 @@ import { createIntentAdmin } from '../../src/infra/postgres/admin/postgres-inten
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
 import type { RecordOutcome, IntentChange, IntentLine } from '../../src/admin/intents/intent-admin.ts'
 import { intentFilter, requireSelection, type TypedFilter } from '../../src/admin/intents/intent-filter.ts'
-import { done, isPlanned, planIntents, planSentences } from '../../src/admin/intents/intent-plan.ts'
+import { done, isPlanned, planIntents, planSentences, previewSentences } from '../../src/admin/intents/intent-plan.ts'
 import { configure, WHOLE_TABLE_MS, withDatabase } from './connections.ts'
 import { decide, unapplied, type Decision } from './decide.ts'
-import { addIntentFilter, requireExistingNames } from './intent-options.ts'
+import { addIntentFilter, requireExistingNames, personFilter } from './intent-options.ts'
+import type { PersonOptions } from './person-option.ts'
 import { renderJson } from './render-json.ts'
 import type { Terminal } from './terminal.ts'
 import { wholeNumber } from './whole-number.ts'
 
-interface Options extends TypedFilter {
+interface Options extends TypedFilter, PersonOptions {
+  readonly now?: boolean
   readonly limit: number
   readonly dryRun?: boolean
   readonly yes?: boolean
   readonly json?: boolean
 }
 
-const descriptions: Readonly<Record<IntentChange, string>> = {
+/** The verbs; `retry --now` makes another change. */
+type Verb = Exclude<IntentChange, 'hurry'>
+
+const descriptions: Readonly<Record<Verb, string>> = {
   retry: 'retry intents that are dead, rejected, skipped, cancelled or in doubt',
   cancel: 'cancel unfinished intents that no worker holds',
   'mark-sent': 'mark held mails as sent',
 }
 
-const HELP: Readonly<Record<IntentChange, string>> = {
+const HELP: Readonly<Record<Verb, string>> = {
   retry: `
 The intents are due at once, with all their attempts. Frozen content stays: the same bytes, address, Message-ID and webhook-id.
-Mails in doubt (held, ambiguous) may be sent a second time.
+Mails in doubt (held, ambiguous) may be sent a second time. With --now, pending intents are due now instead of later: attempts and waits
+are not reset, and an intent whose cause of waiting is still there waits again.
 
 Examples:
   npm run workerctl -- intents retry --state dead --reason no-endpoint --campaign 0c9e6c1f-3b1d-4f0e-8d8a-5f0f7a1e2b33 --dry-run
   npm run workerctl -- intents retry --state dead --reason endpoint-unavailable --destination 7c1f0f3e-64a0-4c1f-9d0b-2d1f2a4b5c6d --limit 100000
+  npm run workerctl -- intents retry --now --account 5b0f0c52-1f6f-4c0e-9a55-2f6c0f6f7f10 --kind reward --dry-run
   npm run workerctl -- intents retry 4711 4712 --yes`,
   cancel: `
 Their rows in email_logs and webhook_deliveries become failed with the cause, and so does delivery_error of a reward.
@@ -51,39 +58,58 @@ Examples:
   npm run workerctl -- intents mark-sent 4711 --yes`,
 }
 
-export function addIntentsChange(parent: Command, change: IntentChange, terminal: Terminal): void {
-  addIntentFilter(parent.command(change).argument('[id...]', 'ids as shown by "intents list"').description(descriptions[change]))
+export function addIntentsChange(parent: Command, verb: Verb, terminal: Terminal): void {
+  const command = addIntentFilter(
+    parent.command(verb).argument('[id...]', 'ids as shown by "intents list"').description(descriptions[verb]),
+  )
     .option('--limit <count>', 'refuse the change when more match', wholeNumber(1, 1_000_000), 1_000)
     .option('--dry-run', 'show the plan without applying it')
     .option('--yes', 'apply the plan without a prompt')
     .option('--json', 'print one JSON object; never prompts')
-    .addHelpText('after', HELP[change])
-    .action(async (ids: string[], options: Options) => {
-      const { config, groups } = configure(terminal)
-      const filter = intentFilter(options, ids, groups)
-      requireSelection(filter)
-      await withDatabase(
-        config,
-        async (database) => {
-          await checkSchema(database.sql)
-          const admin = createIntentAdmin(database, channelList)
-          await requireExistingNames(filter, admin)
-          const plan = planIntents(change, filter, await admin.counts(filter), options.limit)
-          const sentences = planSentences(plan)
-          if (options.json !== true) for (const sentence of sentences) terminal.out(sentence)
-          const found = plan.count === 0 ? [] : await admin.list(plan.filter, plan.found)
-          const seen = found.filter((intent) => isPlanned(plan, intent))
-          const decided = await decide(plan.count > 0, options, terminal)
-          const changed = decided === 'apply' ? await admin.change(change, seen, recordOutcome) : []
-          const { count, states, left } = plan
-          const missed = decided === 'apply' ? seen.length - changed.length : 0
-          if (options.json === true) {
-            terminal.out(renderJson({ verb: change, planned: count, states, left, applied: decided === 'apply', changed, missed }))
-          } else if (decided !== 'nothing') terminal.out(conclusion(change, decided, seen, changed))
-        },
-        { statementTimeoutMs: WHOLE_TABLE_MS },
-      )
-    })
+    .addHelpText('after', HELP[verb])
+  if (verb === 'retry') command.option('--now', 'make pending intents due now, instead of retrying those that ended')
+  command.action(async (ids: string[], options: Options) => {
+    const { config, groups } = configure(terminal)
+    const change = options.now === true ? 'hurry' : verb
+    const typed = intentFilter(options, ids, groups)
+    const completed = personFilter(options)
+    if (completed === null) requireSelection(typed)
+    await withDatabase(
+      config,
+      async (database) => {
+        await checkSchema(database.sql)
+        const admin = createIntentAdmin(database, channelList)
+        const filter = completed === null ? typed : await completed(typed, database.sql)
+        await requireExistingNames(filter, admin)
+        const plan = planIntents(change, filter, await admin.counts(filter), options.limit)
+        const preview = plan.count === 0 ? [] : await admin.preview(plan.filter)
+        const sentences = [...planSentences(plan), ...previewSentences(preview)]
+        if (options.json !== true) for (const sentence of sentences) terminal.out(sentence)
+        const found = plan.count === 0 ? [] : await admin.list(plan.filter, plan.found)
+        const seen = found.filter((intent) => isPlanned(plan, intent))
+        const decided = await decide(plan.count > 0, options, terminal)
+        const changed = decided === 'apply' ? await admin.change(change, seen, recordOutcome) : []
+        const { count, states, left } = plan
+        const missed = decided === 'apply' ? seen.length - changed.length : 0
+        if (options.json === true) {
+          terminal.out(
+            renderJson({
+              verb,
+              now: change === 'hurry',
+              planned: count,
+              states,
+              preview,
+              left,
+              applied: decided === 'apply',
+              changed,
+              missed,
+            }),
+          )
+        } else if (decided !== 'nothing') terminal.out(conclusion(change, decided, seen, changed))
+      },
+      { statementTimeoutMs: WHOLE_TABLE_MS },
+    )
+  })
 }
 
 /** Updates the state that a kind keeps in the platform's tables, in the same way as a worker does. */

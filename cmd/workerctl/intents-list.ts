@@ -4,15 +4,18 @@ import { createIntentAdmin } from '../../src/infra/postgres/admin/postgres-inten
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
 import type { IntentLine } from '../../src/admin/intents/intent-admin.ts'
 import { intentFilter, type TypedFilter } from '../../src/admin/intents/intent-filter.ts'
+import { stamp } from '../../src/std/ago.ts'
+import { systemClock } from '../../src/std/clock.ts'
 import { instantOf } from '../../src/std/instant.ts'
 import { configure, WHOLE_TABLE_MS, withDatabase } from './connections.ts'
-import { addIntentFilter, requireExistingNames } from './intent-options.ts'
+import { addIntentFilter, requireExistingNames, personFilter } from './intent-options.ts'
+import type { PersonOptions } from './person-option.ts'
 import { renderJson } from './render-json.ts'
 import { renderTable } from './render-table.ts'
 import type { Terminal } from './terminal.ts'
 import { wholeNumber } from './whole-number.ts'
 
-interface Options extends TypedFilter {
+interface Options extends TypedFilter, PersonOptions {
   readonly limit: number
   readonly json?: boolean
 }
@@ -23,6 +26,7 @@ was created if it is unfinished. Mails in doubt are listed with their Message-ID
 
 Examples:
   npm run workerctl -- intents list --state held
+  npm run workerctl -- intents list --email guest@example.com
   npm run workerctl -- intents list --state dead,rejected --campaign 0c9e6c1f-3b1d-4f0e-8d8a-5f0f7a1e2b33
   npm run workerctl -- intents list --reason manual        rewards to be delivered by hand, with person and reward`
 
@@ -33,12 +37,14 @@ export function addIntentsList(parent: Command, terminal: Terminal): void {
     .addHelpText('after', HELP)
     .action(async (options: Options) => {
       const { config, groups } = configure(terminal)
-      const filter = intentFilter(options, [], groups)
+      const typed = intentFilter(options, [], groups)
+      const completed = personFilter(options)
       const { counts, intents } = await withDatabase(
         config,
         async (database) => {
           await checkSchema(database.sql)
           const admin = createIntentAdmin(database, channelList)
+          const filter = completed === null ? typed : await completed(typed, database.sql)
           await requireExistingNames(filter, admin)
           return { counts: await admin.counts(filter), intents: await admin.list(filter, options.limit) }
         },
@@ -51,6 +57,7 @@ export function addIntentsList(parent: Command, terminal: Terminal): void {
 }
 
 function show(intents: readonly IntentLine[], matching: number, terminal: Terminal): void {
+  const now = systemClock.now()
   if (matching === 0) {
     terminal.out('No intent matches.')
     return
@@ -86,9 +93,9 @@ function show(intents: readonly IntentLine[], matching: number, terminal: Termin
         one.userId,
         one.campaignId,
         one.attempt,
-        (one.finishedAt ?? one.createdAt).toISOString(),
+        stamp(one.finishedAt ?? one.createdAt, now),
         ...(isInDoubt ? [one.messageId] : []),
-        ...(isAway ? [awayOf(one), one.away && instantOf(one.away.since).toISOString()] : []),
+        ...(isAway ? [awayOf(one), one.away && stamp(instantOf(one.away.since), now)] : []),
       ]),
       terminal.columns,
     ),

@@ -8,6 +8,7 @@ import { standingSentences } from '../../src/leaderboard/standings-report.ts'
 import { OperatorError } from '../../src/std/failure.ts'
 import { configure, withDatabase } from './connections.ts'
 import { leaderboardGroup } from './leaderboard-group.ts'
+import { personOption } from './person-option.ts'
 import { renderJson } from './render-json.ts'
 import { renderTable } from './render-table.ts'
 import type { Terminal } from './terminal.ts'
@@ -17,6 +18,7 @@ interface Options {
   readonly campaign: string
   readonly top: number
   readonly around?: string
+  readonly email?: string
   readonly json?: boolean
 }
 
@@ -26,7 +28,8 @@ A dirty row has changed since it was ranked.
 
 Examples:
   npm run workerctl -- leaderboard show --campaign 0c9e6c1f-3b1d-4f0e-8d8a-5f0f7a1e2b33
-  npm run workerctl -- leaderboard show --campaign 0c9e6c1f-3b1d-4f0e-8d8a-5f0f7a1e2b33 --around b1f6f0de-6a1c-4f8e-9d61-3f6f0a7c4d55`
+  npm run workerctl -- leaderboard show --campaign 0c9e6c1f-3b1d-4f0e-8d8a-5f0f7a1e2b33 --around b1f6f0de-6a1c-4f8e-9d61-3f6f0a7c4d55
+  npm run workerctl -- leaderboard show --campaign 0c9e6c1f-3b1d-4f0e-8d8a-5f0f7a1e2b33 --email guest@example.com --top 20`
 
 export function addLeaderboardShow(parent: Command, terminal: Terminal): void {
   parent
@@ -35,16 +38,20 @@ export function addLeaderboardShow(parent: Command, terminal: Terminal): void {
     .requiredOption('--campaign <uuid>', 'the id in campaigns')
     .option('--top <count>', 'how many people; with --around, half of them on each side', wholeNumber(1, 10_000), 10)
     .option('--around <uuid>', 'show the neighbours of this person (the id in waitlist_users) instead of the top')
+    .option('--email <address>', 'show the neighbours of this person, by mail address in any spelling')
     .option('--json', 'print one JSON object')
     .addHelpText('after', HELP)
     .action(async (options: Options) => {
       const { config, groups } = configure(terminal)
       const campaignId = uuidOf('--campaign', options.campaign)
-      const userId = uuidOf('--around', options.around)
+      const around = uuidOf('--around', options.around)
+      if (around !== null && options.email !== undefined) throw new OperatorError('Give --around or --email, not both.')
+      const findPerson = options.email === undefined ? null : personOption({ email: options.email })
       await withDatabase(config, async (database) => {
         await checkSchema(database.sql)
         const reader = createLeaderboardReader(database.sql, { group: leaderboardGroup(groups), manyDirty: MANY_DIRTY })
         const standing = await reader.standing(campaignId)
+        const userId = findPerson === null ? around : await findPerson(database.sql, campaignId)
         if (standing === null) throw unknownCampaign(campaignId)
         const people =
           userId === null

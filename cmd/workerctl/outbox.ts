@@ -2,6 +2,9 @@ import type { Command } from 'commander'
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
 import { outboxReasons } from '../../src/model/outbox-reason.ts'
 import { createOutboxAdmin, type OutboxCount, type OutboxFilter } from '../../src/outbox/postgres-outbox-admin.ts'
+import { unknownWord } from '../../src/admin/unknown-word.ts'
+import { stamp } from '../../src/std/ago.ts'
+import { systemClock } from '../../src/std/clock.ts'
 import { OperatorError } from '../../src/std/failure.ts'
 import { configure, WHOLE_TABLE_MS, withDatabase } from './connections.ts'
 import { decide, unapplied } from './decide.ts'
@@ -55,8 +58,9 @@ export function addOutboxList(parent: Command, terminal: Terminal): void {
       terminal.out(countsTable(found.counts, terminal.columns))
       if (found.failed.length === 0) return
       terminal.out('')
+      const now = systemClock.now()
       const lines = found.failed.map(({ position, failedAt, type, eventId, key, error }) => {
-        return [Number(position), failedAt.toISOString(), type, eventId, key, error]
+        return [Number(position), stamp(failedAt, now), type, eventId, key, error]
       })
       terminal.out(renderTable(['POSITION', 'FAILED', 'TYPE', 'EVENT', 'KEY', 'ERROR'], lines, terminal.columns))
     })
@@ -117,7 +121,7 @@ function withFilter(command: Command): Command {
 
 function filterOf({ topic, type, reason }: FilterOptions, positions: readonly string[]): OutboxFilter {
   if (reason !== undefined && !outboxReasons.some((known) => known === reason)) {
-    throw new OperatorError(`There is no reason "${reason}": give one of ${outboxReasons.join(', ')}.`)
+    throw unknownWord('reason', reason, outboxReasons)
   }
   const strange = positions.find((position) => !/^[1-9]\d{0,17}$/.test(position))
   if (strange !== undefined) throw new OperatorError(`"${strange}" is no position: give a number that "outbox list" shows.`)
@@ -125,6 +129,7 @@ function filterOf({ topic, type, reason }: FilterOptions, positions: readonly st
 }
 
 function countsTable(counts: readonly OutboxCount[], columns: number | null): string {
+  const now = systemClock.now()
   return renderTable(
     ['STATE', 'TOPIC', 'TYPE', 'REASON', 'COUNT', 'FIRST', 'LAST'],
     counts.map(({ state, topic, type, reason, count, first, last }) => [
@@ -133,8 +138,8 @@ function countsTable(counts: readonly OutboxCount[], columns: number | null): st
       type,
       reason,
       count,
-      first.toISOString(),
-      last.toISOString(),
+      stamp(first, now),
+      stamp(last, now),
     ]),
     columns,
   )

@@ -17,15 +17,22 @@ export function addPersonOptions(command: Command): Command {
     .option('--email <address>', 'the person by mail address, in any spelling; --user, if several campaigns have it')
 }
 
+/** Looks the person up; `campaignId` narrows the search for an address. Throws OperatorError: nobody has it, or several people do. */
+type FindPerson = (sql: Sql, campaignId?: string | null) => Promise<string>
+
 /**
- * The named person, by id; null when neither option is given. `campaignId` narrows the search for an address.
+ * How to find the named person; null when neither option is given. Nothing is read yet.
  *
- * @throws {OperatorError} both are given, nobody has the address, or several people have it.
+ * @throws {OperatorError} both are given, or one is malformed.
  */
-export async function personOf({ user, email }: PersonOptions, sql: Sql, campaignId: string | null = null): Promise<string | null> {
+export function personOption({ user, email }: PersonOptions): FindPerson | null {
   if (user !== undefined && email !== undefined) throw new OperatorError('Give --user or --email, not both.')
-  if (email === undefined) return uuidOf('--user', user)
-  return onlyPerson(await createPersonFinder(sql).byAddress(addressOption(email), campaignId)).userId
+  if (email !== undefined) {
+    const address = addressOption(email)
+    return async (sql, campaignId = null) => onlyPerson(await createPersonFinder(sql).byAddress(address, campaignId)).userId
+  }
+  const userId = uuidOf('--user', user)
+  return userId === null ? null : () => Promise.resolve(userId)
 }
 
 /**
@@ -33,8 +40,8 @@ export async function personOf({ user, email }: PersonOptions, sql: Sql, campaig
  *
  * @throws {OperatorError} also when neither option is given.
  */
-export async function requirePerson(options: PersonOptions, sql: Sql, campaignId: string | null = null): Promise<string> {
-  const found = await personOf(options, sql, campaignId)
-  if (found === null) throw new OperatorError('Name the person: give --user or --email.')
-  return found
+export function requiredPerson(options: PersonOptions): FindPerson {
+  const find = personOption(options)
+  if (find === null) throw new OperatorError('Name the person: give --user or --email.')
+  return find
 }

@@ -14,6 +14,7 @@ import { addIntentsShow } from './intents-show.ts'
 import { addLeaderboardAudit } from './leaderboard-audit.ts'
 import { addLeaderboardBackfill } from './leaderboard-backfill.ts'
 import { addLeaderboardExplain } from './leaderboard-explain.ts'
+import { addLeaderboardMovements } from './leaderboard-movements.ts'
 import { addLeaderboardShow } from './leaderboard-show.ts'
 import { addMigrate } from './migrate.ts'
 import { addOffsetsReset } from './offsets-reset.ts'
@@ -78,6 +79,7 @@ export function createProgram(terminal: Terminal): Command {
   addLeaderboardAudit(leaderboard, terminal)
   addLeaderboardShow(leaderboard, terminal)
   addLeaderboardExplain(leaderboard, terminal)
+  addLeaderboardMovements(leaderboard, terminal)
   addLeaderboardBackfill(leaderboard, terminal)
   addAnalyticsShow(program.command('analytics').description('what happened, counted'), terminal)
   addReconcile(program, terminal)

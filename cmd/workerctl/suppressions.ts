@@ -4,18 +4,26 @@ import { createSuppressionAdmin } from '../../src/infra/postgres/admin/postgres-
 import type { SuppressionCount, SuppressionFilter } from '../../src/admin/suppressions/suppression-admin.ts'
 import { uuidOf } from '../../src/admin/intents/intent-filter.ts'
 import { parseTime } from '../../src/admin/offsets/reset-target.ts'
+import { addressOption } from '../../src/admin/people/person-finder.ts'
+import { unknownWord } from '../../src/admin/unknown-word.ts'
+import { channelList } from '../../src/daemon/compose/channels.ts'
+import { createTimelineReader } from '../../src/infra/postgres/admin/postgres-timeline.ts'
+import { unknownPerson } from '../../src/leaderboard/standings.ts'
+import { stamp } from '../../src/std/ago.ts'
+import { systemClock } from '../../src/std/clock.ts'
+import type { Sql } from '../../src/std/sql.ts'
 import { OperatorError } from '../../src/std/failure.ts'
 import { configure, WHOLE_TABLE_MS, withDatabase } from './connections.ts'
 import { decide, unapplied } from './decide.ts'
+import type { PersonOptions } from './person-option.ts'
 import { renderJson } from './render-json.ts'
 import { renderTable } from './render-table.ts'
 import type { Terminal } from './terminal.ts'
 import { wholeNumber } from './whole-number.ts'
 
-interface FilterOptions {
+interface FilterOptions extends PersonOptions {
   readonly account?: string
   readonly reason?: string
-  readonly email?: string
   readonly since?: string
   readonly before?: string
   readonly limit: number
@@ -28,6 +36,7 @@ Addresses are stored as hashes: --email finds a known address, and no command sh
 Examples:
   npm run workerctl -- suppressions list
   npm run workerctl -- suppressions list --email guest@example.com
+  npm run workerctl -- suppressions list --user b1f6f0de-6a1c-4f8e-9d61-3f6f0a7c4d55
   npm run workerctl -- suppressions list --reason bounced --since 2030-01-31T12:00:00Z`
 
 const REMOVE_HELP = `
@@ -44,11 +53,12 @@ export function addSuppressionsList(parent: Command, terminal: Terminal): void {
     .addHelpText('after', LIST_HELP)
     .action(async (options: FilterOptions) => {
       const { config } = configure(terminal)
-      const filter = filterOf(options)
+      const typed = filterOf(options)
       const found = await withDatabase(
         config,
         async ({ sql }) => {
           await checkSchema(sql)
+          const filter = await ofPerson(typed, options, sql)
           const admin = createSuppressionAdmin(sql)
           return { counts: await admin.counts(filter), suppressions: await admin.list(filter, options.limit) }
         },
@@ -59,7 +69,8 @@ export function addSuppressionsList(parent: Command, terminal: Terminal): void {
       terminal.out(countsTable(found.counts, terminal.columns))
       if (found.suppressions.length === 0) return
       terminal.out('')
-      const lines = found.suppressions.map(({ at, accountId, reason, hash }) => [at.toISOString(), accountId, reason, hash.slice(0, 12)])
+      const now = systemClock.now()
+      const lines = found.suppressions.map(({ at, accountId, reason, hash }) => [stamp(at, now), accountId, reason, hash.slice(0, 12)])
       terminal.out(renderTable(['AT', 'ACCOUNT', 'REASON', 'HASH'], lines, terminal.columns))
     })
 }
@@ -78,14 +89,15 @@ export function addSuppressionsRemove(parent: Command, terminal: Terminal): void
     .addHelpText('after', REMOVE_HELP)
     .action(async (options: RemoveOptions) => {
       const { config } = configure(terminal)
-      const filter = filterOf(options)
-      if (Object.values(filter).every((part) => part === null)) {
-        throw new OperatorError('Select the suppressions: give --email, --account, --reason, --since or --before.')
+      const typed = filterOf(options)
+      if (options.user === undefined && Object.values(typed).every((part) => part === null)) {
+        throw new OperatorError('Select the suppressions: give --email, --user, --account, --reason, --since or --before.')
       }
       await withDatabase(
         config,
         async ({ sql }) => {
           await checkSchema(sql)
+          const filter = await ofPerson(typed, options, sql)
           const admin = createSuppressionAdmin(sql)
           const counts = await admin.counts(filter)
           const planned = counts.reduce((sum, { count }) => sum + count, 0)
@@ -109,6 +121,7 @@ export function addSuppressionsRemove(parent: Command, terminal: Terminal): void
 function withFilter(command: Command): Command {
   return command
     .option('--email <address>', 'only of this address')
+    .option('--user <uuid>', "only of this person's address and account")
     .option('--account <id>', 'only of this account')
     .option('--reason <reason>', 'bounced or unsubscribed')
     .option('--since <time>', 'only those created at or after this RFC 3339 time')
@@ -117,24 +130,32 @@ function withFilter(command: Command): Command {
 
 function filterOf({ account, reason, email, since, before }: FilterOptions): SuppressionFilter {
   if (reason !== undefined && reason !== 'bounced' && reason !== 'unsubscribed') {
-    throw new OperatorError(`There is no reason "${reason}": give bounced or unsubscribed.`)
-  }
-  if (email !== undefined && !/^\S+@\S+$/.test(email)) {
-    throw new OperatorError('--email is not a mail address: give it without a name, such as guest@example.com.')
+    throw unknownWord('reason', reason, ['bounced', 'unsubscribed'], 'give bounced or unsubscribed')
   }
   return {
     accountId: uuidOf('--account', account),
     reason: reason ?? null,
-    address: email ?? null,
+    address: email === undefined ? null : addressOption(email),
     since: since === undefined ? null : parseTime('--since', since),
     before: before === undefined ? null : parseTime('--before', before),
   }
 }
 
+/** @throws {OperatorError} the person has no row. */
+async function ofPerson(filter: SuppressionFilter, { user, email }: PersonOptions, sql: Sql): Promise<SuppressionFilter> {
+  if (user === undefined) return filter
+  if (email !== undefined) throw new OperatorError('Give --user or --email, not both.')
+  const userId = uuidOf('--user', user)
+  const person = await createTimelineReader(sql, channelList).person(userId)
+  if (person === null) throw unknownPerson(userId)
+  return { ...filter, address: person.email, accountId: filter.accountId ?? person.accountId }
+}
+
 function countsTable(counts: readonly SuppressionCount[], columns: number | null): string {
+  const now = systemClock.now()
   return renderTable(
     ['ACCOUNT', 'REASON', 'COUNT', 'FIRST', 'LAST'],
-    counts.map(({ accountId, reason, count, first, last }) => [accountId, reason, count, first.toISOString(), last.toISOString()]),
+    counts.map(({ accountId, reason, count, first, last }) => [accountId, reason, count, stamp(first, now), stamp(last, now)]),
     columns,
   )
 }

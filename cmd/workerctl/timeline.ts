@@ -19,7 +19,7 @@ import { systemClock } from '../../src/std/clock.ts'
 import { OperatorError } from '../../src/std/failure.ts'
 import type { Database, Sql } from '../../src/std/sql.ts'
 import { configure, WHOLE_TABLE_MS, withDatabase } from './connections.ts'
-import { addPersonOptions, personOf, type PersonOptions } from './person-option.ts'
+import { addPersonOptions, personOption, type PersonOptions } from './person-option.ts'
 import { renderJson } from './render-json.ts'
 import { renderTable } from './render-table.ts'
 import type { Terminal } from './terminal.ts'
@@ -68,11 +68,12 @@ export function addTimeline(parent: Command, terminal: Terminal): void {
     .action(async (options: Options) => {
       const { config, groups } = configure(terminal)
       const since = options.since === undefined ? null : parseTime('--since', options.since)
+      const subjectIn = subjectOf(options)
       const found = await withDatabase(
         config,
         async (database) => {
           await checkSchema(database.sql)
-          return readTimeline(await subjectOf(options, database.sql), {
+          return readTimeline(await subjectIn(database.sql), {
             config,
             groups,
             database,
@@ -88,8 +89,8 @@ export function addTimeline(parent: Command, terminal: Terminal): void {
     })
 }
 
-/** @throws {OperatorError} none or several of the options are given. */
-async function subjectOf(options: Options, sql: Sql): Promise<TimelineSubject> {
+/** How to find what the timeline is of. @throws {OperatorError} none or several of the options are given, or one is malformed. */
+function subjectOf(options: Options): (sql: Sql) => Promise<TimelineSubject> {
   const [event, campaign, reward] = [
     uuidOf('--event', options.event),
     uuidOf('--campaign', options.campaign),
@@ -99,10 +100,11 @@ async function subjectOf(options: Options, sql: Sql): Promise<TimelineSubject> {
     (one) => one !== null && one !== undefined,
   )
   if (given.length !== 1) throw new OperatorError('Give exactly one of --user, --email, --event, --campaign and --reward.')
-  const person = await personOf(options, sql, campaign)
-  if (person !== null) return { of: 'user', id: person }
-  if (event !== null) return { of: 'event', id: event }
-  return reward === null ? { of: 'campaign', id: campaign ?? '' } : { of: 'reward', id: reward }
+  const findPerson = personOption(options)
+  if (findPerson !== null) return async (sql) => ({ of: 'user', id: await findPerson(sql, campaign) })
+  const subject: TimelineSubject =
+    event !== null ? { of: 'event', id: event } : reward !== null ? { of: 'reward', id: reward } : { of: 'campaign', id: campaign ?? '' }
+  return () => Promise.resolve(subject)
 }
 
 interface Reading {

@@ -1,4 +1,4 @@
-import { OperatorError } from '../std/failure.ts'
+import { unknownWord } from './unknown-word.ts'
 import type { Consumer } from '../model/consumer.ts'
 import type { ProgressAdmin } from './offsets/progress-admin.ts'
 
@@ -45,6 +45,11 @@ export async function groupsInUse(
  */
 export function findGroup(groups: readonly OperatorGroup[], wanted: string): OperatorGroup {
   const found = groups.find(({ id }) => id === wanted) ?? groups.find(({ name }) => name === wanted)
-  if (found === undefined) throw new OperatorError(`There is no group "${wanted}": give one of ${groups.map(({ id }) => id).join(', ')}.`)
+  if (found === undefined)
+    throw unknownWord(
+      'group',
+      wanted,
+      groups.map(({ id }) => id),
+    )
   return found
 }

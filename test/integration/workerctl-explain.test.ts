@@ -70,7 +70,10 @@ test('explain shows what happened to an event in each group, to a person and to 
     expect((await explain('--reward', randomUUID())).out).toContain('nothing is delivered without one')
 
     const person = JSON.parse((await explain('--user', userId, '--json')).out)
-    expect(person.entries.flatMap((one: { what: string; id: string }) => (one.what === 'intent' ? [one.id] : [])).toSorted()).toEqual(['1', '2'])
+    expect(person.entries.flatMap((one: { what: string; id: string }) => (one.what === 'intent' ? [one.id] : [])).toSorted()).toEqual([
+      '1',
+      '2',
+    ])
     expect(JSON.stringify(person)).not.toContain(email)
     expect((await explain('--user', randomUUID())).out).toContain('No intent names person')
 

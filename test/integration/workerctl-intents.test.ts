@@ -71,10 +71,12 @@ async function refused(...args: readonly string[]): Promise<string> {
 test('a reason or kind that does not exist is refused; one that only an intent has is not', async () => {
   await insertIntents(sql, mail('a', { state: 'skipped', reason: 'no-stock', kind: 'old-kind' }))
   const sentence =
-    'There is no reason "no-endpiont": give one of docs/reference/states.md, such as these, which intents have now: no-stock.'
+    'There is no reason "no-endpiont" (did you mean no-endpoint?): give one of docs/reference/states.md, such as these, which intents have now: no-stock.'
   expect(await workerctl('intents', 'list', '--reason', 'no-endpiont')).toMatchObject({ code: 1, out: '', err: sentence })
   expect(await refused('retry', '--state', 'dead', '--reason', 'manual,no-endpiont')).toBe(sentence)
-  expect(await refused('cancel', '--kind', 'welcom')).toMatch(/^There is no kind "welcom": give one of mail, .*\bold-kind\.$/)
+  expect(await refused('cancel', '--kind', 'welcom')).toMatch(
+    /^There is no kind "welcom" \(did you mean welcome\?\): give one of mail, .*\bold-kind\.$/,
+  )
   expect(await json('intents', 'list', '--reason', 'no-stock', '--kind', 'old-kind')).toMatchObject({ matching: 1 })
   expect(await json('intents', 'list', '--reason', 'no-endpoint', '--kind', 'reward')).toMatchObject({ matching: 0 })
 })
@@ -257,6 +259,7 @@ test('intents that change after the plan, or that a worker has locked, are not t
     kinds: [],
     destinations: [],
     campaignId: null,
+    accountId: null,
     userId: null,
     eventId: null,
   }

@@ -14,6 +14,8 @@ export interface IntentFilter {
   /** Ids of endpoints. */
   readonly destinations: readonly string[]
   readonly campaignId: string | null
+  /** Of all campaigns of an account. */
+  readonly accountId: string | null
   readonly userId: string | null
   readonly eventId: string | null
 }
@@ -104,7 +106,8 @@ export interface IntentHistory extends IntentLine, Nullable<DeliveryRows> {
 
 type Nullable<Fields> = { readonly [Name in keyof Fields]: Fields[Name] | null }
 
-export type IntentChange = 'retry' | 'cancel' | 'mark-sent'
+/** `hurry`: a pending intent is due now instead of later. */
+export type IntentChange = 'retry' | 'hurry' | 'cancel' | 'mark-sent'
 
 /** How many intents of a state match. `forgotten`: erased, so they cannot be retried. */
 export interface StateCount {
@@ -112,6 +115,17 @@ export interface StateCount {
   readonly coalesce: boolean
   readonly forgotten: boolean
   readonly count: number
+}
+
+/** Intents of one kind that a change will be made to. */
+export interface IntentPreview {
+  readonly kind: string
+  /** Of mails. */
+  readonly type: string | null
+  readonly count: number
+  readonly people: number
+  /** Subjects of the templates that their campaigns have for this mail, as written, at most a few; empty: the built-in one. */
+  readonly subjects: readonly string[]
 }
 
 /** Called for every intent that was cancelled or marked as sent, to update the state that its kind keeps; in the same transaction. */
@@ -122,6 +136,8 @@ export interface IntentAdmin {
   counts(filter: IntentFilter): Promise<readonly StateCount[]>
   /** The reasons, kinds and types of mail that intents have, by a sequential scan. */
   names(): Promise<IntentNames>
+  /** What a change of the matching ones concerns; erased ones are left out. */
+  preview(filter: IntentFilter): Promise<readonly IntentPreview[]>
   /** The newest first. */
   list(filter: IntentFilter, limit: number): Promise<readonly IntentLine[]>
   history(id: string): Promise<IntentHistory | null>

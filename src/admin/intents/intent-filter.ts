@@ -1,5 +1,6 @@
 import type { IntentState } from '../../model/intent.ts'
 import { OperatorError } from '../../std/failure.ts'
+import { unknownWord } from '../unknown-word.ts'
 import type { IntentFilter, IntentNames } from './intent-admin.ts'
 import { findGroup, type OperatorGroup } from '../operator-group.ts'
 
@@ -11,6 +12,7 @@ export interface TypedFilter {
   readonly kind?: string
   readonly destination?: string
   readonly campaign?: string
+  readonly account?: string
   readonly user?: string
   readonly event?: string
 }
@@ -41,15 +43,27 @@ export function intentFilter(typed: TypedFilter, ids: readonly string[], groups:
     kinds: listOf('--kind', typed.kind),
     destinations: listOf('--destination', typed.destination),
     campaignId: uuidOf('--campaign', typed.campaign),
+    accountId: uuidOf('--account', typed.account),
     userId: uuidOf('--user', typed.user),
     eventId: uuidOf('--event', typed.event),
   }
 }
 
 /** @throws {OperatorError} when nothing is named at all: "all there are" is never meant. */
-export function requireSelection({ ids, states, reasons, groups, kinds, destinations, campaignId, userId, eventId }: IntentFilter): void {
+export function requireSelection({
+  ids,
+  states,
+  reasons,
+  groups,
+  kinds,
+  destinations,
+  campaignId,
+  accountId,
+  userId,
+  eventId,
+}: IntentFilter): void {
   const lists = [ids, states, reasons, groups, kinds, destinations]
-  if (lists.some((list) => list.length > 0) || campaignId !== null || userId !== null || eventId !== null) return
+  if (lists.some((list) => list.length > 0) || [campaignId, accountId, userId, eventId].some((id) => id !== null)) return
   throw new OperatorError('Select the intents: give their ids, or a filter such as --state dead --reason no-endpoint.')
 }
 
@@ -74,11 +88,11 @@ export async function requireKnownNames(
   const reason = newReasons.find((name) => !used.reasons.includes(name))
   if (reason !== undefined) {
     const now = used.reasons.length === 0 ? '' : `, such as these, which intents have now: ${used.reasons.join(', ')}`
-    throw new OperatorError(`There is no reason "${reason}": give one of docs/reference/states.md${now}.`)
+    throw unknownWord('reason', reason, [...known.reasons, ...used.reasons], `give one of docs/reference/states.md${now}`)
   }
   const kind = newKinds.find((name) => !used.kinds.includes(name))
   if (kind === undefined) return
-  throw new OperatorError(`There is no kind "${kind}": give one of ${[...new Set([...known.kinds, ...used.kinds])].join(', ')}.`)
+  throw unknownWord('kind', kind, [...new Set([...known.kinds, ...used.kinds])])
 }
 
 /**
@@ -108,6 +122,6 @@ function listOf(option: string, text: string | undefined): readonly string[] {
 
 function stateOf(text: string): IntentState {
   const state = intentStates.find((known) => known === text)
-  if (state === undefined) throw new OperatorError(`There is no state "${text}": give one of ${intentStates.join(', ')}.`)
+  if (state === undefined) throw unknownWord('state', text, intentStates)
   return state
 }

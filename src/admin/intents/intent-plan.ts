@@ -1,10 +1,11 @@
 import type { IntentState } from '../../model/intent.ts'
 import { OperatorError } from '../../std/failure.ts'
-import type { IntentChange, IntentFilter, IntentLine, StateCount } from './intent-admin.ts'
+import type { IntentChange, IntentFilter, IntentLine, IntentPreview, StateCount } from './intent-admin.ts'
 
 /** What a verb may be done to. Running ones never: their worker would write over it, or hand over what was cancelled. */
 const from: Readonly<Record<IntentChange, readonly IntentState[]>> = {
   retry: ['dead', 'rejected', 'skipped', 'cancelled', 'ambiguous', 'held'],
+  hurry: ['pending'],
   cancel: ['pending', 'ambiguous', 'held'],
   'mark-sent': ['held'],
 }
@@ -78,8 +79,23 @@ export function planSentences({ change, count, states, left }: IntentPlan): read
   ]
 }
 
+/** What the intents are that will be changed: kinds, people and subjects, one line each. */
+export function previewSentences(previews: readonly IntentPreview[]): readonly string[] {
+  return previews.map(({ kind, type, count, people, subjects }) => {
+    const whom = people === 0 ? '' : ` to ${people} ${people === 1 ? 'person' : 'people'}`
+    const subject =
+      type === null
+        ? ''
+        : subjects.length === 0
+          ? ', with the built-in subject'
+          : `, subject ${subjects.map((text) => `"${text}"`).join(', ')}`
+    return `  ${count} ${kind}${type === null ? '' : ` ${type}`}${whom}${subject}`
+  })
+}
+
 export const done: Readonly<Record<IntentChange, string>> = {
   retry: 'retried',
+  hurry: 'made due now',
   cancel: 'cancelled',
   'mark-sent': 'marked as sent',
 }

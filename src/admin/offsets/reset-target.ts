@@ -1,4 +1,5 @@
 import { OperatorError } from '../../std/failure.ts'
+import { nearest } from '../../std/nearest.ts'
 
 /**
  * Where an operator wants a group to go on: an end of the log, one offset, the first record at or after a time, or where Kafka's committed
@@ -16,8 +17,9 @@ export function parseResetTarget(text: string): ResetTarget {
   if (/^\d{1,19}$/.test(text) && BigInt(text) <= MOST) return BigInt(text)
   const time = timeIn(text)
   if (time !== null) return time
+  const near = nearest(text, ['earliest', 'latest', 'committed'])
   throw new OperatorError(
-    `--to "${text}" is not a position: give earliest, latest, committed, an offset such as 1200, or an RFC 3339 time such as 2026-01-31T00:00:00Z.`,
+    `--to "${text}" is not a position${near === null ? '' : ` (did you mean ${near}?)`}: give earliest, latest, committed, an offset such as 1200, or an RFC 3339 time such as 2026-01-31T00:00:00Z.`,
   )
 }
 

@@ -58,7 +58,7 @@ async function ofPerson(reader: TimelineReader, subject: TimelineSubject, settin
     deadLetters: await reader.deadLetters(groups, { eventIds }, limit),
     ...(await reader.logged(intents.map(({ id }) => id))),
     rewards: await reader.rewards({ userId: subject.id }, limit),
-    movements: await reader.movements({ userId: subject.id }, since, limit),
+    movements: await reader.movements({ userId: subject.id, campaignId: null }, since, limit),
   }
 }
 
@@ -113,7 +113,7 @@ async function ofCampaign(
     outcomes: await reader.outcomes(groups, eventIdsOf(intents, [])),
     deadLetters: await reader.deadLetters(groups, { campaignId: subject.id }, limit),
     ...(await reader.logged(intents.map(({ id }) => id))),
-    movements: await reader.movements({ campaignId: subject.id }, since, limit),
+    movements: await reader.movements({ campaignId: subject.id, userId: null }, since, limit),
   }
 }
 

@@ -160,8 +160,9 @@ export interface TimelineReader {
   countsOfCampaign(campaignId: string): Promise<readonly IntentCount[]>
   logged(intentIds: readonly string[]): Promise<{ readonly mails: readonly MailFact[]; readonly deliveries: readonly DeliveryFact[] }>
   rewards(of: { readonly userId: string } | { readonly userRewardId: string }, limit: number): Promise<readonly RewardFact[]>
+  /** Of a campaign, of a person, or of a person in a campaign; the newest first. */
   movements(
-    of: { readonly userId: string } | { readonly campaignId: string },
+    of: { readonly campaignId: string | null; readonly userId: string | null },
     since: Date | null,
     limit: number,
   ): Promise<readonly MovementFact[]>

@@ -102,7 +102,7 @@ describe.each(['before the first analyze', 'analyzed'])('on 100,000 intents and 
         await reader.facts(userId),
         await reader.suppressions(campaignId, 'a@example.com'),
         await reader.rewards({ userId }, 9),
-        await reader.movements({ userId }, null, 9),
+        await reader.movements({ userId, campaignId: null }, null, 9),
       ]),
     ],
     ['a person by address', (sql: Sql) => createPersonFinder(sql).byAddress('a@example.com', null)],

@@ -1,5 +1,8 @@
 import { expect, it } from 'vitest'
 import { run } from '../../../cmd/workerctl/run.ts'
+import { intentStates } from '../../../src/admin/intents/intent-filter.ts'
+import { knownGroups } from '../../../src/consumers/registry.ts'
+import { outboxReasons } from '../../../src/model/outbox-reason.ts'
 import { deadLetterReasons } from '../../../src/model/dead-letter-reason.ts'
 
 /** Nothing listens there: a command that does not refuse its options first reports the database. */
@@ -8,12 +11,26 @@ const environment = { KAFKA_BROKERS: '127.0.0.1:1', DATABASE_URL: 'postgres://wo
 it.each([
   [
     ['dead-letters', 'list', '--reason', 'consumer-eror'],
-    `There is no reason "consumer-eror": give one of ${deadLetterReasons.join(', ')}.`,
+    `There is no reason "consumer-eror" (did you mean consumer-error?): give one of ${deadLetterReasons.join(', ')}.`,
   ],
-  [['suppressions', 'list', '--reason', 'bonced'], 'There is no reason "bonced": give bounced or unsubscribed.'],
+  [['suppressions', 'list', '--reason', 'bonced'], 'There is no reason "bonced" (did you mean bounced?): give bounced or unsubscribed.'],
   [['suppressions', 'list', '--email', 'guest'], '--email is not a mail address: give it without a name, such as guest@example.com.'],
   [['suppressions', 'remove', '--account', '7'], '--account must be a UUID such as 7a4b1d0e-52c7-4f0a-9a53-0a6d2f6b8c11.'],
-  [['suppressions', 'remove'], 'Select the suppressions: give --email, --account, --reason, --since or --before.'],
+  [['intents', 'list', '--state', 'deda'], `There is no state "deda" (did you mean dead?): give one of ${intentStates.join(', ')}.`],
+  [
+    ['outbox', 'list', '--reason', 'unkown-topic'],
+    `There is no reason "unkown-topic" (did you mean unknown-topic?): give one of ${outboxReasons.join(', ')}.`,
+  ],
+  [
+    ['offsets', 'show', '--group', 'email-worker'],
+    `There is no group "email-worker" (did you mean email-workers?): give one of ${knownGroups.groups.join(', ')}.`,
+  ],
+  [
+    ['offsets', 'reset', '--group', 'email-workers', '--to', 'latets'],
+    '--to "latets" is not a position (did you mean latest?): give earliest, latest, committed, an offset such as 1200, or an RFC 3339 time such as 2026-01-31T00:00:00Z.',
+  ],
+  [['timeline'], 'Give exactly one of --user, --email, --event, --campaign and --reward.'],
+  [['suppressions', 'remove'], 'Select the suppressions: give --email, --user, --account, --reason, --since or --before.'],
   [
     ['intents', 'retry', '--state', 'dead', '--reason', ''],
     '--reason is empty: give one or more values separated by commas, or leave it out.',

@@ -18,7 +18,7 @@ export async function changeIntents(
     sqlArray(seen, ({ state }) => state),
     sqlArray(seen, ({ claims }) => claims),
   ])
-  if (change !== 'retry') {
+  if (change === 'cancel' || change === 'mark-sent') {
     const outcome = { ok: change === 'mark-sent', final: true, reason: change === 'cancel' ? 'cancelled' : null }
     // A coalesced intent keeps no state of its own, and its row is gone.
     for (const row of rows) if (!row.coalesce) await record(intentOf(row), outcome, tx)
@@ -46,6 +46,17 @@ UPDATE worker.intents AS i
        reason = NULL, waiting_since = NULL, owner = NULL, lease_until = NULL, finished_at = NULL
   FROM seen
  WHERE i.id = seen.id AND NOT i.coalesce AND i.reason IS DISTINCT FROM 'forgotten'
+RETURNING i.*`
+
+/**
+ * Attempts, reason and the time of waiting stay: what it waits for is judged again, and a wait that has a limit keeps it. The claims of the row
+ * do not grow, and no worker has it.
+ */
+const hurry = `
+WITH ${seenRows}
+UPDATE worker.intents AS i SET due_at = least(i.due_at, now())
+  FROM seen
+ WHERE i.id = seen.id AND seen.state = 'pending'
 RETURNING i.*`
 
 const cancel = `
@@ -93,4 +104,4 @@ mails AS (
 )
 SELECT * FROM ended`
 
-const statements: Readonly<Record<IntentChange, string>> = { retry, cancel, 'mark-sent': markSent }
+const statements: Readonly<Record<IntentChange, string>> = { retry, hurry, cancel, 'mark-sent': markSent }

@@ -1,8 +1,8 @@
 import type { IntentFilter } from '../../../admin/intents/intent-admin.ts'
 
 /**
- * The intents that match a filter, as a condition over `i`; its parameters are $1 to $9. Filters that are not given are null, and a plan
- * made for the values skips them: held intents are found by their index, others by reading the table, which an operator's command may do
+ * The intents that match a filter, as a condition over `i`; its parameters are $1 to $10. Filters that are not given are null, and a plan
+ * made for the values skips them: held intents and those of a person are found by index, others by reading the table, which an operator's command may do
  * and a daemon must not.
  */
 export const selected = `
@@ -14,7 +14,8 @@ export const selected = `
   AND ($6::uuid IS NULL OR i.campaign_id = $6)
   AND ($7::uuid IS NULL OR i.user_id = $7)
   AND ($8::uuid IS NULL OR i.event_id = $8)
-  AND ($9::text[] IS NULL OR i.destination = ANY ($9))`
+  AND ($9::text[] IS NULL OR i.destination = ANY ($9))
+  AND ($10::uuid IS NULL OR i.campaign_id IN (SELECT c.id FROM platform.campaigns AS c WHERE c.account_id = $10))`
 
 export function selectionOf(filter: IntentFilter): readonly unknown[] {
   return [
@@ -27,6 +28,7 @@ export function selectionOf(filter: IntentFilter): readonly unknown[] {
     filter.userId,
     filter.eventId,
     list(filter.destinations),
+    filter.accountId,
   ]
 }
 

@@ -1,4 +1,4 @@
-import type { IntentAdmin, IntentLine, IntentHistory, StateCount } from '../../../admin/intents/intent-admin.ts'
+import type { IntentAdmin, IntentLine, IntentHistory, IntentPreview, StateCount } from '../../../admin/intents/intent-admin.ts'
 import type { Database } from '../../../std/sql.ts'
 import { changeIntents } from './intent-change.ts'
 import type { ChannelDefinitions } from '../../../delivery/define-channel.ts'
@@ -20,6 +20,10 @@ export function createIntentAdmin(database: Database, channels: ChannelDefinitio
       const [row] = await sql.query<{ reasons: string[]; kinds: string[]; types: string[] }>(namesStatement)
       return { reasons: row?.reasons ?? [], kinds: [...(row?.kinds ?? []), ...(row?.types ?? [])] }
     },
+    preview: async (filter) =>
+      (await sql.query<IntentPreview & { readonly campaigns: unknown }>(previewStatement, selectionOf(filter))).map(
+        ({ campaigns: _, ...preview }) => preview,
+      ),
     list: (filter, limit) => sql.query<IntentLine>(listStatement(line), [...selectionOf(filter), limit]),
     history: async (id) => {
       const [row] = await sql.query<IntentHistory>(historyStatement(line, channels), [id])
@@ -50,9 +54,23 @@ SELECT coalesce(array_agg(DISTINCT reason) FILTER (WHERE reason IS NOT NULL), '{
        coalesce(array_agg(DISTINCT data ->> 'type') FILTER (WHERE data ->> 'type' IS NOT NULL), '{}') AS types
   FROM worker.intents`
 
+/** Subjects shown of one kind. */
+const FEW = 3
+
+const previewStatement = `
+SELECT chosen.*, ARRAY(SELECT DISTINCT t.subject FROM platform.email_templates AS t
+                        WHERE t.campaign_id = ANY (chosen.campaigns) AND t.type = chosen.type AND t.enabled AND t.deleted_at IS NULL
+                        ORDER BY t.subject LIMIT ${FEW}) AS subjects
+  FROM (SELECT i.kind, i.data ->> 'type' AS type, count(*)::int AS count, count(DISTINCT i.user_id)::int AS people,
+               array_agg(DISTINCT i.campaign_id) AS campaigns
+          FROM worker.intents AS i
+         WHERE ${selected} AND NOT ${forgotten}
+         GROUP BY 1, 2) AS chosen
+ ORDER BY count DESC, kind, type`
+
 // Limited before the rewards are looked up.
 const listStatement = (line: string) => `
-SELECT ${line} FROM (SELECT * FROM worker.intents AS i WHERE ${selected} ORDER BY i.id DESC LIMIT $10) AS i ORDER BY i.id DESC`
+SELECT ${line} FROM (SELECT * FROM worker.intents AS i WHERE ${selected} ORDER BY i.id DESC LIMIT $11) AS i ORDER BY i.id DESC`
 
 const historyStatement = (line: string, channels: ChannelDefinitions) => `
 SELECT ${line}, i.class, i.key, i.owner, i.lease_until AS "leaseUntil", i.waiting_since AS "waitingSince", i.ambiguous,

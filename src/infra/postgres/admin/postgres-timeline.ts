@@ -49,10 +49,7 @@ export function createTimelineReader(sql: Sql, channels: ChannelDefinitions): Ti
       'userId' in of
         ? sql.query<RewardFact>(rewardsStatement('ur.user_id = $1'), [of.userId, limit])
         : sql.query<RewardFact>(rewardsStatement('ur.id = $1'), [of.userRewardId, limit]),
-    movements: (of, since, limit) =>
-      'userId' in of
-        ? sql.query<MovementFact>(movementsStatement('user_id = $1'), [of.userId, since, limit])
-        : sql.query<MovementFact>(movementsStatement('campaign_id = $1'), [of.campaignId, since, limit]),
+    movements: ({ campaignId, userId }, since, limit) => sql.query<MovementFact>(movementsStatement, [campaignId, userId, since, limit]),
     campaign: async (campaignId) => (await sql.query<CampaignState>(campaignStatement, [campaignId]))[0] ?? null,
     foreignTypes: async () => (await createFactReader(sql).recentIds()).flatMap(({ type, derived }) => (derived ? [] : [type])),
   }
@@ -113,10 +110,12 @@ SELECT ur.id, ur.status, ur.user_id AS "userId", r.delivery_method AS "deliveryM
   FROM platform.user_rewards AS ur JOIN platform.rewards AS r ON r.id = ur.reward_id
  WHERE ${condition} ORDER BY ur.created_at DESC LIMIT $2`
 
-const movementsStatement = (condition: string) => `
+// A plan made for the values: of a person by the person's index, of a campaign by the index on the time, which is read backwards.
+const movementsStatement = `
 SELECT user_id AS "userId", at, from_position AS "fromPosition", to_position AS "toPosition", from_score AS "fromScore", to_score AS "toScore"
   FROM worker.position_changes
- WHERE ${condition} AND at >= coalesce($2::timestamptz, '-infinity') ORDER BY at DESC LIMIT $3`
+ WHERE ($1::uuid IS NULL OR campaign_id = $1) AND ($2::uuid IS NULL OR user_id = $2) AND ($3::timestamptz IS NULL OR at >= $3)
+ ORDER BY at DESC LIMIT $4`
 
 const campaignStatement = `
 SELECT c.id AS "campaignId", c.status, c.deleted_at IS NOT NULL AS deleted, c.account_id AS "accountId", a.status AS "accountStatus",

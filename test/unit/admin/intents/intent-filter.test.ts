@@ -42,12 +42,14 @@ describe('a filter of intents', () => {
     await checked({ reason: 'manual,no-endpoint', kind: 'welcome' }, () => Promise.reject(new Error('the intents are read')))
     await checked({ reason: 'manual,no-stock', kind: 'old-kind' })
     await expect(checked({ reason: 'manual,no-endpiont' })).rejects.toThrow(
-      'There is no reason "no-endpiont": give one of docs/reference/states.md, such as these, which intents have now: no-stock.',
+      'There is no reason "no-endpiont" (did you mean no-endpoint?): give one of docs/reference/states.md, such as these, which intents have now: no-stock.',
     )
     await expect(checked({ reason: 'no-endpiont' }, () => Promise.resolve({ reasons: [], kinds: [] }))).rejects.toThrow(
-      'There is no reason "no-endpiont": give one of docs/reference/states.md.',
+      'There is no reason "no-endpiont" (did you mean no-endpoint?): give one of docs/reference/states.md.',
     )
-    await expect(checked({ kind: 'welcom' })).rejects.toThrow('There is no kind "welcom": give one of mail, welcome, old-kind.')
+    await expect(checked({ kind: 'welcom' })).rejects.toThrow(
+      'There is no kind "welcom" (did you mean welcome?): give one of mail, welcome, old-kind.',
+    )
   })
 
   it('repeats nothing that may be an address', () => {

@@ -13,6 +13,7 @@ const all: IntentFilter = {
   kinds: [],
   destinations: [],
   campaignId: null,
+  accountId: null,
   userId: null,
   eventId: null,
 }
@@ -28,6 +29,7 @@ const one = intentStates.map((state) => counted(state, 1))
 describe('the plan of a verb', () => {
   it.each<[IntentChange, readonly IntentState[]]>([
     ['retry', ['ambiguous', 'held', 'skipped', 'dead', 'rejected', 'cancelled']],
+    ['hurry', ['pending']],
     ['cancel', ['pending', 'ambiguous', 'held']],
     ['mark-sent', ['held']],
   ])('%s takes what it may and leaves the rest alone', (change, taken) => {
