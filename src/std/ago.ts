@@ -13,10 +13,10 @@ export function span(ms: number): string {
   return `${count} ${unit.name}${unit.name === 'day' && count !== 1 ? 's' : ''}`
 }
 
-/** A time as people say it: `3 min ago`, `in 5 h`; within a second of `now` it is `now`. `now` in milliseconds since 1970. */
+/** A time as people say it: `3 min ago`, `in 5 h`; within a second of `now` it is `just now`. `now` in milliseconds since 1970. */
 export function ago(at: Date, now: number): string {
   const ms = now - at.getTime()
-  if (Math.abs(ms) < SECOND) return 'now'
+  if (Math.abs(ms) < SECOND) return 'just now'
   return ms > 0 ? `${span(ms)} ago` : `in ${span(ms)}`
 }
 

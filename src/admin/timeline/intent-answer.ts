@@ -40,7 +40,7 @@ export function isWell({ state, reason, coalesce }: Pick<IntentFact, 'state' | '
 function clauseOf(intent: IntentFact, { now, suppressions, mail, delivery }: IntentContext): string {
   const name = nameOf(intent)
   const { because, mend } = wordsOf(intent, suppressions, now)
-  const why = `${because}${intent.detail === null ? '' : ` (${intent.detail})`}${mend === null ? '' : `; ${mend}`}`
+  const why = `${because}${intent.detail === null ? '' : ` (${intent.detail.replace(/\.$/, '')})`}${mend === null ? '' : `; ${mend}`}`
   const attempts = `${intent.attempt} ${intent.attempt === 1 ? 'attempt' : 'attempts'}`
   switch (intent.state) {
     case 'pending':

@@ -4,7 +4,7 @@ import { ago, span, stamp } from '../../../src/std/ago.ts'
 const now = Date.UTC(2026, 0, 31, 12)
 
 it.each([
-  [999, 'now'],
+  [999, 'just now'],
   [1_000, '1 s ago'],
   [59_999, '59 s ago'],
   [60_000, '1 min ago'],

@@ -48,8 +48,8 @@ describe('the answer about an intent', () => {
       'No welcome mail: the person is blocked; workerctl intents retry 4711 --yes sends it once that has changed.',
     ],
     [
-      { state: 'rejected', reason: 'recipient-refused', detail: 'code 550, 5.1.1' },
-      'No welcome mail: the relay says that the mailbox does not exist (hard bounce) (code 550, 5.1.1); check the address with the person, and correct it in waitlist_users.',
+      { state: 'rejected', reason: 'recipient-refused', detail: 'Code 550, 5.1.1.' },
+      'No welcome mail: the relay says that the mailbox does not exist (hard bounce) (Code 550, 5.1.1); check the address with the person, and correct it in waitlist_users.',
     ],
     [
       { state: 'dead', reason: 'timeout', attempt: 10, kind: 'reward', type: null },
