@@ -3,6 +3,7 @@ import { knownGroups, listedConsumers } from '../../src/consumers/registry.ts'
 import { createKafkaAdmin } from '../../src/infra/kafka/admin/kafka-admin.ts'
 import { openDatabase } from '../../src/infra/postgres/client/postgres-database.ts'
 import { operatorGroups, type OperatorGroup } from '../../src/admin/operator-group.ts'
+import type { GroupReader } from '../../src/admin/lag/lag-ports.ts'
 import type { TopicAdmin } from '../../src/admin/topics/topic-admin.ts'
 import type { Consumer } from '../../src/model/consumer.ts'
 import type { LogAdmin } from '../../src/ingest/log-admin.ts'
@@ -26,7 +27,7 @@ export function configure(terminal: Terminal): {
 }
 
 /** Works with the broker, connected, and disconnects. */
-export async function withKafka<Result>({ kafka }: Config, work: (admin: LogAdmin & TopicAdmin) => Promise<Result>): Promise<Result> {
+export async function withKafka<Result>({ kafka }: Config, work: (admin: LogAdmin & TopicAdmin & GroupReader) => Promise<Result>): Promise<Result> {
   const admin = createKafkaAdmin({ brokers: kafka.brokers, clientId: `${kafka.clientId}-workerctl`, tls: kafka.tls, sasl: kafka.sasl })
   try {
     await admin.connect()

@@ -11,6 +11,7 @@ import { addForget } from './forget.ts'
 import { addIntentsChange } from './intents-change.ts'
 import { addIntentsList } from './intents-list.ts'
 import { addIntentsShow } from './intents-show.ts'
+import { addLag } from './lag.ts'
 import { addLeaderboardAudit } from './leaderboard-audit.ts'
 import { addLeaderboardBackfill } from './leaderboard-backfill.ts'
 import { addLeaderboardExplain } from './leaderboard-explain.ts'
@@ -56,6 +57,7 @@ export function createProgram(terminal: Terminal): Command {
     .configureOutput({ writeOut: (text) => terminal.out(text.trimEnd()), writeErr: (text) => terminal.err(text.trimEnd()) })
     .showHelpAfterError('(--help shows how it is used)')
     .addHelpText('after', '\nWith --json a command prints one JSON object on standard output: npm run -s workerctl -- offsets show --json')
+  addLag(program, terminal)
   addMigrate(program, terminal)
   const topics = program
     .command('topics')

@@ -171,6 +171,8 @@ export function createApp(
     channels: composed.channels,
     groups,
     admin,
+    // No pause is ordered yet.
+    pauses: { pauses: () => Promise.resolve([]) },
     outbox,
     database,
     statements,
@@ -193,6 +195,7 @@ export function createApp(
       live: () => reports.live(),
       ready: () => reports.ready(),
       status: () => reports.status(),
+      lag: () => reports.lag(),
       metrics: () => metrics.render(),
       suppressions,
     })

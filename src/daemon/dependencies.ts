@@ -1,3 +1,4 @@
+import type { Blocked } from '../admin/lag/lag-report.ts'
 import type { DestinationClient } from '../delivery/channel.ts'
 import type { ChannelDefinitions, Channels } from '../delivery/define-channel.ts'
 import type { HealthCheck } from '../infra/http/health-server.ts'
@@ -18,14 +19,6 @@ export interface Outage {
 export interface EndpointOutage extends Omit<Outage, 'host' | 'message'> {
   readonly channel: string
   readonly endpoint: string
-}
-
-/** Deliveries of a group that wait for the only destination of their channel. */
-export interface Blocked {
-  /** Completes "Behind by 5 records because ...". */
-  readonly because: string
-  /** Completes "The log is read, but ...". */
-  readonly but: string
 }
 
 export interface Dependencies {
@@ -108,7 +101,8 @@ export function createDependencies(of: {
     for (const sole of onlyOnes) {
       const outage = channels.includes(sole.channel) ? outageOf(sole) : null
       const { destination, deliveries } = sole.names
-      if (outage !== null) return { because: `the ${destination} accepts no ${deliveries}`, but: `${deliveries} wait: ${outage.message}` }
+      if (outage !== null)
+        return { destination: sole.destination, because: `the ${destination} accepts no ${deliveries}`, but: `${deliveries} wait: ${outage.message}` }
     }
     return null
   }

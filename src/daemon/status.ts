@@ -5,8 +5,10 @@ import type { Health } from './health.ts'
 import type { HealthCheck, HealthReport } from '../infra/http/health-server.ts'
 import type { OutboxStatus } from '../outbox/outbox-relay.ts'
 import type { OutboxCounts } from '../outbox/postgres-outbox-counts.ts'
-import { groupVerdict, partitionVerdict, type LagVerdict } from '../infra/telemetry/lag-verdict.ts'
-import type { LagMonitor } from '../infra/telemetry/lag.ts'
+import { groupVerdict, partitionVerdict, type LagVerdict } from '../admin/lag/lag-verdict.ts'
+import type { LagMonitor } from '../admin/lag/lag-monitor.ts'
+import type { ProcessView } from '../admin/lag/lag-report.ts'
+import { samplesOf } from '../admin/lag/observe-lag.ts'
 import type { SlowStatement, SlowStatements } from './slow-statements.ts'
 import type { IntentStore } from '../delivery/intent-store.ts'
 import type { Clock } from '../std/clock.ts'
@@ -88,7 +90,7 @@ export function createStatus(of: {
   readonly outbox: { status(): OutboxStatus } | null
   countOutbox(limit: number): Promise<OutboxCounts>
   readonly clock: Clock
-}): { status(): Promise<Status>; onFact(fact: Fact): void } {
+}): { status(): Promise<Status>; onFact(fact: Fact): void; viewOf(group: Pick<Group, 'id' | 'worker' | 'source' | 'kinds'>): ProcessView } {
   const paused = new Map<string, Set<string>>()
 
   function onFact(fact: Fact): void {
@@ -109,6 +111,17 @@ export function createStatus(of: {
     return members
   }
 
+  /** What this process knows of the group. */
+  function viewOf({ id, worker, source, kinds }: Pick<Group, 'id' | 'worker' | 'source' | 'kinds'>): ProcessView {
+    const { state, reason } = worker.status()
+    return {
+      stopped: state === 'refused' ? asSentence(reason ?? 'Stopped until the operator decides') : null,
+      paused: [...(paused.get(id) ?? []), ...(source.isQuiet() ? ['quiet'] : [])],
+      waiting: state === 'waiting' ? reason : null,
+      blocked: of.dependencies.blocked(kinds.channels),
+    }
+  }
+
   async function reportOf({ id, worker, workers, source, kinds }: Group): Promise<GroupReport> {
     const { state, reason, partitions: owned } = worker.status()
     const [members, due] = await Promise.all([
@@ -116,18 +129,13 @@ export function createStatus(of: {
       // Shown as unknown here: outages of the database are reported elsewhere.
       of.store.oldestDue(id).catch(() => null),
     ])
-    const reasons = [...(paused.get(id) ?? []), ...(source.isQuiet() ? ['quiet'] : [])]
-    const blocked = of.dependencies.blocked(kinds.channels)
+    const { paused: reasons, blocked, stopped } = viewOf({ id, worker, source, kinds })
     const circumstances = { members, paused: reasons.length === 0 ? null : reasons.join(', '), breaker: blocked && blocked.because }
-    const recent = of.lag.recent()
+    const samples = samplesOf(of.lag, id)
     const latest = of.lag.latest()?.groups.get(id)
     const verdicts = new Map<number, LagVerdict>()
     for (const partition of latest?.partitions.keys() ?? []) {
-      const samples = recent.flatMap(({ at, groups }) => {
-        const sample = groups.get(id)?.partitions.get(partition)
-        return sample === undefined ? [] : [{ at, ...sample }]
-      })
-      verdicts.set(partition, partitionVerdict(samples, circumstances))
+      verdicts.set(partition, partitionVerdict(samples.get(partition) ?? [], circumstances))
     }
     const lagOf = (partition: number) => Number(latest?.partitions.get(partition)?.lag ?? 0n)
     return {
@@ -137,8 +145,8 @@ export function createStatus(of: {
       paused: reasons,
       members,
       verdict:
-        state === 'refused'
-          ? { word: 'stopped', sentence: asSentence(reason ?? 'Stopped until the operator decides') }
+        stopped !== null
+          ? { word: 'stopped', sentence: stopped }
           : groupVerdict(verdicts, due ?? [], blocked && blocked.but),
       lag: Number(latest?.total ?? 0n),
       secondsBehind: latest?.secondsBehind ?? null,
@@ -180,6 +188,7 @@ export function createStatus(of: {
 
   return {
     onFact,
+    viewOf,
     async status() {
       const [slowStatements, away, published, ...reports] = await Promise.all([
         of.statements.list(),

@@ -5,6 +5,8 @@
 export const sharedMetrics = [
   'kafka_consumergroup_lag',
   'kafka_consumergroup_group_lag_seconds',
+  'kafka_consumergroup_lag_seconds',
+  'kafka_worker_scalable_backlog',
   'kafka_worker_intents_pending',
   'kafka_worker_intents_oldest_due_age_seconds',
   'kafka_worker_outbox_pending',

@@ -21,6 +21,7 @@ export interface ProcessReports {
   readonly live: () => Promise<HealthReport>
   readonly ready: () => Promise<HealthReport>
   readonly status: () => Promise<object>
+  readonly lag: () => Promise<object>
   readonly metrics: () => Promise<string>
 }
 
@@ -105,6 +106,15 @@ export function createProcessReports(of: {
         return { pid: process.pid, restarts: process.restarts, status: body === null ? null : parsed(body) }
       })
       return { live: await live(), ready: await ready(), processes: Object.fromEntries(processes) }
+    },
+    /** Lag is that of the groups, whichever process says it. */
+    async lag() {
+      for (const process of of.processes()) {
+        const { body } = await read(process, '/lag', STATUS_DEADLINE_MS)
+        const view = body === null ? null : parsed(body)
+        if (typeof view === 'object' && view !== null) return view
+      }
+      return { at: null, groups: {} }
     },
     metrics: async () => mergeMetrics(await all(metricsOf)),
   }

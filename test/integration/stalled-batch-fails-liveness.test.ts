@@ -47,6 +47,7 @@ async function fixtureOf() {
     port: 0,
     ...health,
     status: async () => ({}),
+    lag: async () => ({}),
     metrics: async () => '',
   })
   return {

@@ -1,4 +1,5 @@
 import type { Config } from '../../../config/load.ts'
+import type { ChannelWords } from '../../admin/lag/lag-ports.ts'
 import { broadcastChannel } from '../../delivery/broadcast/broadcast-channel.ts'
 import type { Channel, ChannelDefinition, ChannelDefinitions, DefinedChannel } from '../../delivery/define-channel.ts'
 import { emailChannel, RELAY } from '../../delivery/email/email-channel.ts'
@@ -63,6 +64,13 @@ export function goesToRelay(channel: ChannelName, definitions: ChannelDefinition
 /** Those whose destinations have breakers. */
 export const channelsWithBreakers: readonly ChannelName[] = Object.values(channelList).flatMap(({ name, destinations }) =>
   destinations === null ? [] : [name],
+)
+
+/** The channels as sentences about lag need them. */
+export const channelWords: readonly ChannelWords[] = Object.values(channelList).map(({ name, destinations }) =>
+  destinations === null
+    ? { name, sole: null, destination: name, deliveries: name, isSerial: true }
+    : { name, sole: destinations.sole, ...destinations.names, isSerial: false },
 )
 
 type ChannelList = { readonly [Name in ChannelName]: ListedChannel<Name> }

@@ -1,8 +1,10 @@
 import type { Config } from '../../../config/load.ts'
+import { createLagMonitor } from '../../admin/lag/lag-monitor.ts'
+import type { GroupReader, PauseReader } from '../../admin/lag/lag-ports.ts'
 import type { Channels } from '../../delivery/define-channel.ts'
 import { endpointOrigins } from '../../infra/postgres/intents/postgres-breaker-store.ts'
 import { createIntentStore } from '../../infra/postgres/intents/postgres-intent-store.ts'
-import { createLagMonitor, publishLag } from '../../infra/telemetry/lag.ts'
+import { createInsideReader } from '../../infra/postgres/admin/postgres-inside-reader.ts'
 import type { Log } from '../../infra/telemetry/log.ts'
 import type { Metrics } from '../../infra/telemetry/metrics.ts'
 import type { LogAdmin } from '../../ingest/log-admin.ts'
@@ -14,21 +16,25 @@ import { countOutbox } from '../../outbox/postgres-outbox-counts.ts'
 import { publishDatabase } from '../database-metrics.ts'
 import type { DatabaseProbe } from '../database-probe.ts'
 import { createDependencies } from '../dependencies.ts'
+import { createLagViewer, publishLag, type LagView } from '../lag-view.ts'
 import { createHealth, type Health, type HealthFacts } from '../health.ts'
 import type { SlowStatements } from '../slow-statements.ts'
 import { createStatus, type Status } from '../status.ts'
 import { watchedTasks, type TaskProgress } from '../watchdog.ts'
 import { workReport } from '../work-report.ts'
-import { channelList, channelNames } from './channels.ts'
+import { channelList, channelNames, channelWords } from './channels.ts'
 import type { Group } from './groups.ts'
 import type { Pools } from './pools.ts'
 
 /** Interval of the lag measurement; milliseconds. */
 const LAG_MS = 5_000
+/** The longest that an observation waits for an answer of Kafka or the database; milliseconds. */
+const OBSERVE_MS = 2_000
 
 /** What the process says about itself: health, status, metrics that are read at a scrape, and the work report. */
 export interface Reports extends Health {
   status(): Promise<Status>
+  lag(): Promise<LagView>
   /** Observes every fact: open breakers and paused groups are known from facts. */
   onFact(fact: Fact): void
   /** Starts the lag measurement, which continues until `stop`. */
@@ -43,7 +49,8 @@ export function composeReports(of: {
   readonly pools: Pools
   readonly channels: Channels
   readonly groups: readonly Group[]
-  readonly admin: LogAdmin
+  readonly admin: LogAdmin & GroupReader
+  readonly pauses: PauseReader
   readonly outbox: OutboxRelay | null
   readonly database: Pick<DatabaseProbe, 'outage' | 'fault'>
   readonly statements: Pick<SlowStatements, 'list'>
@@ -79,6 +86,24 @@ export function composeReports(of: {
     clock,
   })
 
+  const viewer = createLagViewer({
+    groups,
+    sources: {
+      monitor: lag,
+      kafka: admin,
+      inside: createInsideReader(pools.metrics.sql, channelNames),
+      pauses: of.pauses,
+      clock,
+      deadlineMs: OBSERVE_MS,
+    },
+    channels: channelWords,
+    clock,
+    metrics,
+    viewOf: (id) => {
+      const group = groups.find((one) => one.id === id)
+      return group === undefined ? { stopped: null, paused: [], waiting: null, blocked: null } : status.viewOf(group)
+    },
+  })
   publishLag(metrics, lag)
   metrics.onScrape(() => {
     metrics.live.set(health.live().ok ? 1 : 0)
@@ -103,6 +128,7 @@ export function composeReports(of: {
   return {
     ...health,
     status: () => status.status(),
+    lag: () => viewer.view(),
     onFact(fact) {
       dependencies.onFact(fact)
       status.onFact(fact)

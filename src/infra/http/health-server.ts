@@ -27,6 +27,8 @@ export interface HealthServerOptions {
   readonly ready: () => HealthReport | Promise<HealthReport>
   /** The state of each group, for operators; not for probes. */
   readonly status: () => Promise<object>
+  /** The lag of each group with its causes, for operators and autoscalers; not for probes. */
+  readonly lag: () => Promise<object>
   /** The exposition text of Prometheus. */
   readonly metrics: () => Promise<string>
   /** Serves /suppressions; without it the path does not exist. */
@@ -74,11 +76,14 @@ async function answer(request: IncomingMessage, response: ServerResponse, option
     case '/status':
       sendJson(response, 200, await options.status())
       return
+    case '/lag':
+      sendJson(response, 200, await options.lag())
+      return
     case '/metrics':
       send(response, 200, 'text/plain; version=0.0.4; charset=utf-8', await options.metrics())
       return
     default:
-      sendJson(response, 404, { error: 'Not found; the paths are /livez, /readyz, /status and /metrics.' })
+      sendJson(response, 404, { error: 'Not found; the paths are /livez, /readyz, /status, /lag and /metrics.' })
   }
 }
 
@@ -87,7 +92,14 @@ function sendReport(response: ServerResponse, report: HealthReport): void {
 }
 
 function sendJson(response: ServerResponse, status: number, body: object): void {
-  send(response, status, 'application/json; charset=utf-8', `${JSON.stringify(body)}\n`)
+  send(response, status, 'application/json; charset=utf-8', `${JSON.stringify(body, plain)}\n`)
+}
+
+/** Offsets are numbers, or strings where a number would lose precision. */
+function plain(_key: string, value: unknown): unknown {
+  if (typeof value !== 'bigint') return value
+  const number = Number(value)
+  return Number.isSafeInteger(number) ? number : String(value)
 }
 
 /** Node leaves the body out of the answer to HEAD by itself. */

@@ -27,7 +27,7 @@ export function createMetrics(build: { readonly version: string }) {
     new Histogram({ name: `kafka_worker_${name}`, help, labelNames, buckets, registers })
 
   const own = {
-    // The two names that dashboards for consumer lag expect, without our prefix.
+    // The three names that dashboards for consumer lag expect, without our prefix.
     lag: new Gauge({
       name: 'kafka_consumergroup_lag',
       help: 'Records of the partition that the group has not committed yet.',
@@ -40,6 +40,15 @@ export function createMetrics(build: { readonly version: string }) {
       labelNames: ['consumergroup'],
       registers,
     }),
+    partitionLagSeconds: new Gauge({
+      name: 'kafka_consumergroup_lag_seconds',
+      help: 'Age of the oldest record of the partition that the group has not committed.',
+      labelNames: ['consumergroup', 'topic', 'partition'],
+      registers,
+    }),
+    scalableBacklog: gauge('scalable_backlog', 'Records and intents of the group that more processes would do sooner, for autoscalers.', [
+      'group',
+    ]),
     messages: counter('messages_total', 'Records handled, by outcome of the accept.', ['group', 'type', 'outcome']),
     acceptDuration: histogram('accept_duration_seconds', 'Time to accept one chunk of records.', ['group'], DURATIONS),
     committedOffset: gauge('committed_offset', 'Offset last committed to Kafka by this process.', ['group', 'partition']),

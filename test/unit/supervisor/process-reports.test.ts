@@ -19,6 +19,7 @@ async function listening(name: string): Promise<ProcessState> {
     live: () => well,
     ready: () => well,
     status: async () => ({ of: name }),
+    lag: async () => ({ of: name }),
     metrics: async () => '# HELP kafka_worker_live Live.\n# TYPE kafka_worker_live gauge\nkafka_worker_live 1\n',
     suppressions: createSuppressionEndpoint({ token: 'secret', unsubscribe: async () => 'recorded' }),
   })
@@ -87,6 +88,7 @@ const post = async (processes: readonly ProcessState[], body: string, token = 's
     live: () => well,
     ready: () => well,
     status: async () => ({}),
+    lag: async () => ({}),
     metrics: async () => '',
     suppressions: createForwarder({ processes: () => processes }),
   })

@@ -8,11 +8,14 @@ import { noAnswer, noConnection, groupRefused, type RefusedRequest } from '../cl
 import { asError, isBrokerError } from '../client/client-error.ts'
 import '../patches/for-readers.ts'
 import { createKafkaClient } from '../client/kafka-client.ts'
+import type { GroupReader } from '../../../admin/lag/lag-ports.ts'
 import type { TopicAdmin, TopicState } from '../../../admin/topics/topic-admin.ts'
 import { COMMIT_MARK } from '../client/marked-offsets.ts'
 import type { KafkaClient, KafkaSettings } from '../client/kafka-client.ts'
 import { createClusterOf, type Cluster } from '../patches/private-cluster.ts'
+import { memberOf } from './group-members.ts'
 import { LogIdentity } from './log-identity.ts'
+import { readHeads } from './record-heads.ts'
 import { alterTopicSettings } from './topic-settings.ts'
 import { resetOffsets } from './offset-reset.ts'
 import { withinDeadline } from '../../../std/within-deadline.ts'
@@ -21,7 +24,7 @@ import { withinDeadline } from '../../../std/within-deadline.ts'
  * Kafka's administration over one long-lived kafkajs admin client, which refreshes its metadata with every request. A failed request is
  * retried with a new client: after an outage in which it lost every broker, the old client may never recover.
  */
-export function createKafkaAdmin(settings: KafkaSettings): LogAdmin & TopicAdmin {
+export function createKafkaAdmin(settings: KafkaSettings): LogAdmin & TopicAdmin & GroupReader {
   let connection: Promise<Connection> | undefined
   /** Topics that existed at the last request for them. */
   const existing = new Set<string>()
@@ -67,16 +70,16 @@ export function createKafkaAdmin(settings: KafkaSettings): LogAdmin & TopicAdmin
    */
   function requestTopic<Answer>(
     topic: string,
-    send: (admin: Admin, identity: LogIdentity) => Promise<Answer>,
+    send: (admin: Admin, identity: LogIdentity, cluster: Cluster) => Promise<Answer>,
     about: RefusedRequest = {},
   ): Promise<Answer> {
     return request(
-      async (admin, identity) => {
+      async (admin, identity, cluster) => {
         if (!existing.has(topic) && !(await admin.listTopics()).includes(topic))
           throw new OperatorError(`topic "${topic}" does not exist on ${settings.brokers.join(', ')}`)
         existing.add(topic)
         try {
-          return await send(admin, identity)
+          return await send(admin, identity, cluster)
         } catch (error) {
           existing.delete(topic)
           throw error
@@ -110,9 +113,13 @@ export function createKafkaAdmin(settings: KafkaSettings): LogAdmin & TopicAdmin
     return new Map(resources.flatMap(({ configEntries }) => configEntries.map(({ configName, configValue }) => [configName, configValue])))
   }
 
-  async function groupState(group: string) {
+  async function describe(group: string) {
     const { groups } = await request((admin) => admin.describeGroups([group]), { group })
-    const found = groups.find(({ groupId }) => groupId === group)
+    return groups.find(({ groupId }) => groupId === group)
+  }
+
+  async function groupState(group: string) {
+    const found = await describe(group)
     return { state: found?.state ?? 'Dead', members: found?.members.length ?? 0 }
   }
 
@@ -203,6 +210,8 @@ export function createKafkaAdmin(settings: KafkaSettings): LogAdmin & TopicAdmin
     committed,
     committedWithOwner: commits,
     groupState,
+    members: async (group, topic) => ((await describe(group))?.members ?? []).map((member) => memberOf(member, topic)),
+    heads: (topic, offsets) => requestTopic(topic, (_, __, cluster) => readHeads(cluster, topic, offsets), { right: 'Read' }),
     setCommitted: async (group, topic, wanted) => {
       if (wanted.size === 0) return
       const { members } = await groupState(group)

@@ -1,5 +1,6 @@
 import kafkajs from 'kafkajs'
 import type { PartitionAssigner } from 'kafkajs'
+import { withProcess } from '../admin/group-members.ts'
 import { onGroup, type GroupWatch } from '../patches/consumer-group.ts'
 
 /**
@@ -17,7 +18,8 @@ export function fencedAssigner(joining: () => void, watch: GroupWatch): Partitio
       ...roundRobin,
       protocol: (subscription: Parameters<typeof roundRobin.protocol>[0]) => {
         joining()
-        return roundRobin.protocol(subscription)
+        const { name, metadata } = roundRobin.protocol(subscription)
+        return { name, metadata: withProcess(metadata) }
       },
     }
     onGroup(fenced, watch)

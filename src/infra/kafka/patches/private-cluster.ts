@@ -1,4 +1,5 @@
 import type { Kafka } from 'kafkajs'
+import type { FetchedBatch } from '../records/partition-batch.ts'
 
 /** A protocol request that kafkajs can send and does not define itself. */
 interface Protocol<Answer> {
@@ -15,6 +16,26 @@ export interface Broker {
   /** By API key; null until connected. */
   readonly versions: Readonly<Record<number, { readonly maxVersion: number }>> | null
   readonly connectionPool: { send<Answer>(protocol: Protocol<Answer>): Promise<Answer> }
+  fetch(request: FetchRequest): Promise<FetchReply>
+}
+
+interface FetchRequest {
+  readonly replicaId: number
+  readonly isolationLevel: number
+  /** Milliseconds. */
+  readonly maxWaitTime: number
+  readonly minBytes: number
+  readonly maxBytes: number
+  readonly topics: readonly {
+    readonly topic: string
+    readonly partitions: readonly { readonly partition: number; readonly fetchOffset: string; readonly maxBytes: number }[]
+  }[]
+}
+
+interface FetchReply {
+  readonly responses: readonly {
+    readonly partitions: readonly { readonly partition: number; readonly messages: FetchedBatch['messages'] }[]
+  }[]
 }
 
 /** The parts of kafkajs's internal cluster that we use. */
@@ -23,6 +44,8 @@ export interface Cluster {
   disconnect(): Promise<void>
   addTargetTopic(topic: string): Promise<void>
   findBroker(of: { nodeId: string }): Promise<Broker>
+  /** By node id; partitions without a leader are missing. */
+  findLeaderForPartitions(topic: string, partitions: readonly number[]): Readonly<Record<string, readonly number[]>>
   readonly brokerPool: { findConnectedBroker(): Promise<Broker> }
 }
 

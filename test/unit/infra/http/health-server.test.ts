@@ -21,6 +21,7 @@ async function start(options: { ready?: () => HealthReport; metrics?: () => Prom
     live: () => well,
     ready: options.ready ?? (() => well),
     status: async () => ({ groups: {} }),
+    lag: async () => ({ groups: { 'email-workers': { lag: 9007199254740993n } } }),
     metrics: options.metrics ?? (() => Promise.resolve('up 1\n')),
   })
   running.push(server)
@@ -53,6 +54,11 @@ describe('the health server', () => {
     const response = await fetch(`${(await start()).url}/metrics`)
     expect(response.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8')
     expect(await response.text()).toBe('up 1\n')
+  })
+
+  it('serves the lag, with numbers that keep their precision', async () => {
+    const response = await fetch(`${(await start()).url}/lag`)
+    expect([response.status, await response.json()]).toEqual([200, { groups: { 'email-workers': { lag: '9007199254740993' } } }])
   })
 
   it('serves the status for people', async () => {

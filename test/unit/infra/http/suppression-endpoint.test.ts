@@ -22,6 +22,7 @@ async function start(unsubscribe: SuppressionEndpointOptions['unsubscribe'] = as
     live: well,
     ready: well,
     status: async () => ({}),
+    lag: async () => ({}),
     metrics: async () => '',
     suppressions: createSuppressionEndpoint({
       token,
@@ -111,6 +112,7 @@ describe('POST /suppressions', () => {
       live: well,
       ready: well,
       status: async () => ({}),
+      lag: async () => ({}),
       metrics: async () => '',
     })
     running.push(plain)

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { createLagMonitor, publishLag } from '../../../../src/infra/telemetry/lag.ts'
+import { createLagMonitor } from '../../../../src/admin/lag/lag-monitor.ts'
+import { publishLag } from '../../../../src/daemon/lag-view.ts'
 import { createMetrics } from '../../../../src/infra/telemetry/metrics.ts'
 import { LogAccessRefused, type PartitionRange } from '../../../../src/ingest/log-admin.ts'
 
@@ -76,7 +77,7 @@ describe('the lag monitor', () => {
       [10, 1n],
     ])
     await monitor.measure()
-    expect(group()?.partitions.get(2)).toEqual({ low: 5n, high: 30n, committed: null, lag: 25n })
+    expect(group()?.partitions.get(2)).toEqual({ low: 5n, high: 30n, committed: null, lag: 25n, secondsBehind: 0 })
     expect(group()?.partitions.get(10)?.lag).toBe(9_007_199_254_740_992n)
     expect(group()?.partitions.get(0)?.lag).toBe(0n)
     expect(group()?.total).toBe(9_007_199_254_741_017n)
@@ -144,6 +145,7 @@ describe('the lag monitor', () => {
     const text = await metrics.render()
     expect(text).toContain('kafka_consumergroup_lag{consumergroup="stage.email-workers",topic="domain-events",partition="3"} 2')
     expect(text).toContain('kafka_consumergroup_group_lag_seconds{consumergroup="stage.email-workers"} 0')
+    expect(text).toContain('kafka_consumergroup_lag_seconds{consumergroup="stage.email-workers",topic="domain-events",partition="3"} 0')
     state.now += 60_000
     expect(await metrics.render()).not.toContain('kafka_consumergroup_lag{')
     metrics.close()

@@ -2,7 +2,6 @@ import { systemClock } from '../../std/clock.ts'
 import type { Clock } from '../../std/clock.ts'
 import { LogAccessRefused, type LogAdmin, type PartitionRange } from '../../ingest/log-admin.ts'
 import { LAG_WINDOW_MS } from './lag-verdict.ts'
-import type { Metrics } from './metrics.ts'
 import { createWatermarkHistory } from './watermark-history.ts'
 import type { WatermarkHistory } from './watermark-history.ts'
 
@@ -10,12 +9,14 @@ export interface PartitionLag extends PartitionRange {
   /** Null when the group has never committed; its lag is then the whole partition. */
   readonly committed: bigint | null
   readonly lag: bigint
+  /** Age of the oldest uncommitted record, in seconds; at most the time since this process started measuring. */
+  readonly secondsBehind: number
 }
 
 export interface GroupLag {
   readonly topic: string
   readonly total: bigint
-  /** Age of the oldest uncommitted record, in seconds; at most the time since this process started measuring. */
+  /** The most of any partition. */
   readonly secondsBehind: number
   readonly partitions: ReadonlyMap<number, PartitionLag>
 }
@@ -130,24 +131,10 @@ function lagOf(
     const behind = high - (position ?? low)
     // Beyond the end: the topic was recreated. That is not lag, and is reported by the start offsets.
     const lag = behind > 0n ? behind : 0n
-    partitions.set(partition, { low, high, committed: position, lag })
+    const since = lag > 0n ? history.writtenAt(partition, position ?? low) : now
+    partitions.set(partition, { low, high, committed: position, lag, secondsBehind: (now - since) / 1000 })
     total += lag
-    if (lag > 0n) oldest = Math.min(oldest, history.writtenAt(partition, position ?? low))
+    oldest = Math.min(oldest, since)
   }
   return { total, secondsBehind: (now - oldest) / 1000, partitions }
-}
-
-/** Sets the lag gauges at each scrape; outdated values are removed. */
-export function publishLag(metrics: Metrics, monitor: Pick<LagMonitor, 'latest'>): void {
-  metrics.onScrape(() => {
-    metrics.lag.reset()
-    metrics.lagSeconds.reset()
-    const snapshot = monitor.latest()
-    for (const [consumergroup, { topic, secondsBehind, partitions }] of snapshot?.groups ?? []) {
-      metrics.lagSeconds.set({ consumergroup }, secondsBehind)
-      for (const [partition, { lag }] of partitions) {
-        metrics.lag.set({ consumergroup, topic, partition: String(partition) }, Number(lag))
-      }
-    }
-  })
 }

@@ -19,14 +19,18 @@ export interface LagVerdict {
   readonly sentence: string
 }
 
-/** One measurement of one partition; the end of the log is measured whether or not the group commits. */
-export interface LagSample {
-  /** Milliseconds since 1970. */
-  readonly at: number
+/** The positions of a group in one partition at a time. */
+export interface LagPosition {
   readonly low: bigint
   readonly high: bigint
   /** Null when the group has never committed there. */
   readonly committed: bigint | null
+}
+
+/** One measurement of one partition; the end of the log is measured whether or not the group commits. */
+export interface LagSample extends LagPosition {
+  /** Milliseconds of a monotonic clock. */
+  readonly at: number
 }
 
 /** The conditions of the group besides its offsets. */
@@ -37,6 +41,11 @@ export interface GroupConditions {
   readonly paused: string | null
   /** What an open breaker blocks; null while none is open. */
   readonly breaker: string | null
+  /** Completes "the group is paused by ..."; null while no operator has paused it, or the partition. */
+  readonly pause?: string | null
+  /** How long the oldest unread record has been in the log, and how long ago the group last moved there; null when unknown. Milliseconds. */
+  readonly oldestMs?: number | null
+  readonly idleMs?: number | null
 }
 
 /** A lag below both of these is normal between two commits. */
@@ -53,7 +62,7 @@ const SLACK_MS = 10_000
  *
  * @param samples oldest first, over about {@link LAG_WINDOW_MS}
  */
-export function partitionVerdict(samples: readonly LagSample[], { members, paused, breaker }: GroupConditions): LagVerdict {
+export function partitionVerdict(samples: readonly LagSample[], { members, paused, breaker, ...more }: GroupConditions): LagVerdict {
   const first = samples[0]
   const last = samples.at(-1)
   if (first === undefined || last === undefined) return { word: 'ok', sentence: 'Not measured yet.' }
@@ -66,6 +75,8 @@ export function partitionVerdict(samples: readonly LagSample[], { members, pause
       sentence: `The log ends at ${last.high}, before the committed offset ${at}: the topic was recreated or truncated.`,
     }
   const lag = last.high - at
+  const { pause = null, oldestMs = null, idleMs = null } = more
+  if (pause !== null) return { word: 'paused', sentence: `Behind by ${records(lag)} because the group is paused by ${pause}.` }
   if (members === 0) return { word: 'no-member', sentence: `No process reads it; behind by ${records(lag)}.` }
   if (lag === 0n) return { word: 'ok', sentence: 'Read to the end.' }
   if (paused !== null && breaker !== null)
@@ -77,7 +88,8 @@ export function partitionVerdict(samples: readonly LagSample[], { members, pause
   const began = first.committed ?? first.low
   const consumed = at - began
   const produced = last.high - first.high
-  const seconds = Math.round((last.at - first.at) / 1_000)
+  const ms = last.at - first.at
+  const seconds = Math.round(ms / 1_000)
   const rates = `${consumed} were read and ${produced} written in ${seconds} s`
   // A group that is paused for its backlog reads between two pauses: the rate shows how fast the backlog is worked off.
   if (paused !== null)
@@ -89,8 +101,23 @@ export function partitionVerdict(samples: readonly LagSample[], { members, pause
   // There were records to read all the time, and none was read.
   if (at === began && first.high > began && last.at - first.at >= LAG_WINDOW_MS - SLACK_MS)
     return { word: 'stalled', sentence: `Behind by ${records(lag)}, and nothing was read for ${seconds} s.` }
-  if (lag <= FLOOR_RECORDS || endedWithin(samples, at, last.at - FLOOR_MS)) return { word: 'ok', sentence: `${records(lag)} in flight.` }
-  return { word: consumed > produced ? 'catching-up' : 'falling-behind', sentence: `Behind by ${records(lag)}; ${rates}.` }
+  // The same, seen without watching for a minute.
+  if (at === began && oldestMs !== null && idleMs !== null && Math.min(oldestMs, idleMs) >= LAG_WINDOW_MS) {
+    const still = Math.round(Math.min(oldestMs, idleMs) / 1_000)
+    return { word: 'stalled', sentence: `Behind by ${records(lag)}, and nothing was read for ${still} s.` }
+  }
+  if (lag <= FLOOR_RECORDS || endedWithin(samples, at, last.at - FLOOR_MS) || (oldestMs !== null && oldestMs < FLOOR_MS))
+    return { word: 'ok', sentence: `${records(lag)} in flight.` }
+  if (consumed <= produced) return { word: 'falling-behind', sentence: `Behind by ${records(lag)}; ${rates}.` }
+  const left = (Number(lag) * ms) / Number(consumed - produced)
+  return { word: 'catching-up', sentence: `Behind by ${records(lag)}, caught up in about ${roughly(left)}; ${rates}.` }
+}
+
+/** Such as "40 s", "12 min" and "3 h". */
+export function roughly(ms: number): string {
+  if (ms < 90_000) return `${Math.max(1, Math.round(ms / 1_000))} s`
+  if (ms < 5_400_000) return `${Math.round(ms / 60_000)} min`
+  return ms < 172_800_000 ? `${Math.round(ms / 3_600_000)} h` : `${Math.round(ms / 86_400_000)} days`
 }
 
 /** Intents due for so long are late, however small the lag is; milliseconds. */
@@ -134,6 +161,6 @@ function endedWithin(samples: readonly LagSample[], position: bigint, since: num
   return samples.some((sample) => sample.at >= since && sample.high <= position)
 }
 
-function records(count: bigint): string {
+export function records(count: bigint): string {
   return count === 1n ? '1 record' : `${count} records`
 }

@@ -6,7 +6,7 @@ import {
   type GroupConditions,
   type LagSample,
   type LagVerdict,
-} from '../../../../src/infra/telemetry/lag-verdict.ts'
+} from '../../../../src/admin/lag/lag-verdict.ts'
 
 const usual: GroupConditions = { members: 1, paused: null, breaker: null }
 
@@ -49,10 +49,14 @@ describe('the verdict on a partition', () => {
     ['one record not read for a minute: below the floor, and stuck', minute([199, 199], [200, 200]), {}, { word: 'stalled', sentence: 'Behind by 1 record, and nothing was read for 60 s.' }],
     ['nothing read by a group that never committed', measured(...Array.from({ length: 13 }, (): [null, number] => [null, 130])), {}, { word: 'stalled', sentence: 'Behind by 30 records, and nothing was read for 60 s.' }],
     ['nothing read, but watched for less than a minute', minute([150, 150], [200, 260]).slice(0, 10), {}, { word: 'falling-behind', sentence: 'Behind by 95 records; 0 were read and 45 written in 45 s.' }],
+    ['nothing moved for a minute, seen in a moment', measured([150, 200], [150, 200]), { oldestMs: 90_000, idleMs: 75_000 }, { word: 'stalled', sentence: 'Behind by 50 records, and nothing was read for 75 s.' }],
+    ['unread for a minute, but moving until now', measured([150, 200], [150, 200]), { oldestMs: 90_000, idleMs: 5_000 }, { word: 'falling-behind', sentence: 'Behind by 50 records; 0 were read and 0 written in 5 s.' }],
+    ['idle for an hour, and a burst that has just come', measured([150, 200], [150, 200]), { oldestMs: 4_000, idleMs: 3_600_000 }, { word: 'ok', sentence: '50 records in flight.' }],
+    ['a pause that an operator ordered, whoever is there', measured([150, 200]), { members: 0, pause: 'an operator (import) until it is resumed' }, { word: 'paused', sentence: 'Behind by 50 records because the group is paused by an operator (import) until it is resumed.' }],
     ['nothing read because nothing was there until now', measured(...Array.from({ length: 13 }, (_, index): [number, number] => [200, index < 12 ? 200 : 280])), {}, { word: 'ok', sentence: '80 records in flight.' }],
     ['a handful of records', minute([200, 290], [205, 300]), {}, { word: 'ok', sentence: '10 records in flight.' }],
     ['many records, all of the last seconds', minute([1_000, 61_000], [3_000, 63_000]), {}, { word: 'ok', sentence: '2000 records in flight.' }],
-    ['more read than written', minute([1_000, 4_000], [9_000, 9_600]), {}, { word: 'catching-up', sentence: 'Behind by 5600 records; 3000 were read and 600 written in 60 s.' }],
+    ['more read than written', minute([1_000, 4_000], [9_000, 9_600]), {}, { word: 'catching-up', sentence: 'Behind by 5600 records, caught up in about 2 min; 3000 were read and 600 written in 60 s.' }],
     ['as much read as written, far behind', minute([1_000, 2_000], [9_000, 10_000]), {}, { word: 'falling-behind', sentence: 'Behind by 8000 records; 1000 were read and 1000 written in 60 s.' }],
     ['less read than written', minute([1_000, 2_000], [9_000, 12_000]), {}, { word: 'falling-behind', sentence: 'Behind by 10000 records; 1000 were read and 3000 written in 60 s.' }],
   ])('%s', (_, samples, circumstances, verdict) => {

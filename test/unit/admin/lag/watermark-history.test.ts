@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createWatermarkHistory } from '../../../../src/infra/telemetry/watermark-history.ts'
+import { createWatermarkHistory } from '../../../../src/admin/lag/watermark-history.ts'
 
 const end = (high: bigint) => new Map([[0, { low: 0n, high }]])
 
