@@ -22,6 +22,7 @@ import { addOffsetsReset } from './offsets-reset.ts'
 import { addOffsetsShow } from './offsets-show.ts'
 import { addOutboxList, addOutboxRequeue } from './outbox.ts'
 import { addReconcile } from './reconcile.ts'
+import { addStatus } from './status.ts'
 import { addSuppressionsList, addSuppressionsRemove } from './suppressions.ts'
 import type { Terminal } from './terminal.ts'
 import { addTimeline } from './timeline.ts'
@@ -57,6 +58,7 @@ export function createProgram(terminal: Terminal): Command {
     .configureOutput({ writeOut: (text) => terminal.out(text.trimEnd()), writeErr: (text) => terminal.err(text.trimEnd()) })
     .showHelpAfterError('(--help shows how it is used)')
     .addHelpText('after', '\nWith --json a command prints one JSON object on standard output: npm run -s workerctl -- offsets show --json')
+  addStatus(program, terminal)
   addLag(program, terminal)
   addMigrate(program, terminal)
   const topics = program

@@ -1,5 +1,6 @@
 import { expect, inject, vi } from 'vitest'
 import { run } from '../../cmd/workerctl/run.ts'
+import type { GroupReader } from '../../src/admin/lag/lag-ports.ts'
 import type { TopicAdmin } from '../../src/admin/topics/topic-admin.ts'
 import { createKafkaAdmin } from '../../src/infra/kafka/admin/kafka-admin.ts'
 import { createKafkaClient } from '../../src/infra/kafka/client/kafka-client.ts'
@@ -19,7 +20,7 @@ export interface WorkerctlFixture extends AsyncDisposable {
   /** The id of email-workers, with the prefix of this fixture. */
   readonly group: string
   readonly prefix: string
-  readonly admin: LogAdmin & TopicAdmin
+  readonly admin: LogAdmin & TopicAdmin & GroupReader
   readonly database: MigratedDatabase
   readonly environment: Readonly<Record<string, string>>
   /** Runs the program in this process; `answer` sits at its terminal. */

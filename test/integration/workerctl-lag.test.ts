@@ -79,8 +79,7 @@ test('a group without any commit is behind by the whole log, where the tool of K
 
 test('workerctl lag names a partition that stands still with its next record, and what was deleted before it was read', async () => {
   await using s = await createWorkerctlFixture({ partitions: 2 })
-  const old = new Date('2030-01-01T00:00:00Z')
-  await s.produce(0, 30, new Date(old.getTime() - 10 * 365 * 86_400_000))
+  await s.produce(0, 30, new Date('2020-01-01T00:00:00Z'))
   await s.produce(1, 6)
   await s.progress([10, 6])
   await s.database.sql.query(`UPDATE worker.progress SET updated_at = now() - interval '10 min'`)

@@ -59,6 +59,9 @@ export interface GroupLagReport {
   /** Null when the database did not answer: autoscalers then keep what they have. */
   readonly scalableBacklog: number | null
   readonly due: readonly DueWork[] | null
+  /** Destinations with an open breaker, with how many of the group's intents wait for each. */
+  readonly away: GroupInside['away']
+  readonly slow: GroupInside['slow']
   /** How long the oldest due intent has been due; 0 when none is. */
   readonly oldestDueSeconds: number | null
   /** Those with the worst verdict and the most lag first, at most {@link MOST_PARTITIONS}. */
@@ -148,6 +151,8 @@ export function reportLag(
             isSerial: (channel) => channels.some((one) => one.name === channel && one.isSerial),
           }),
     due,
+    away: inside?.away ?? [],
+    slow: inside?.slow ?? [],
     oldestDueSeconds: due && Math.max(0, ...oldest.map(({ ms }) => ms)) / 1_000,
     partitions: partitions.toSorted(byBadness).slice(0, MOST_PARTITIONS),
     partitionCount: partitions.length,

@@ -1,0 +1,220 @@
+import { lockSentence, pauseText } from '../lag/lag-cause.ts'
+import { roughly } from '../lag/lag-verdict.ts'
+import type { GroupLagReport } from '../lag/lag-report.ts'
+import type { GroupFacts, StatusFacts } from './status-facts.ts'
+
+/** What may be wrong, worst first; docs/guide/workerctl.md explains each. */
+export const findingKinds = [
+  'database-away',
+  'kafka-away',
+  'schema',
+  'topic-missing',
+  'topic-recreated',
+  'data-lost',
+  'no-member',
+  'statement-blocked',
+  'stalled',
+  'destination-away',
+  'work-abandoned',
+  'dead-letter-flood',
+  'intents-late',
+  'falling-behind',
+  'endpoint-away',
+  'paused',
+  'outbox-late',
+  'outbox-failed',
+  'recalculation-slow',
+  'database-slow',
+  'mails-held',
+  'dead-letters',
+] as const
+
+export interface Finding {
+  readonly kind: (typeof findingKinds)[number]
+  /** What is wrong, with the cause where it is known. */
+  readonly sentence: string
+  /** The command that fixes it, or shows what to decide. */
+  readonly command: string
+}
+
+/** Intents due for so long are late; seconds. */
+const LATE_SECONDS = 120
+/** A group that falls behind is reported when it is so late; seconds. */
+const BEHIND_SECONDS = 60
+/** Rows of the outbox are published within a second or so. */
+const OUTBOX_SECONDS = 60
+/** Dead letters of one kind in an hour that are a flood. */
+const FLOOD = 50
+const BLOCKED_MS = 1_000
+const SLOW_MS = 5_000
+
+/** Everything that is wrong, the worst first. Without findings nothing is. */
+export function findProblems(facts: StatusFacts): readonly Finding[] {
+  const found = [...ofServers(facts), ...facts.groups.flatMap((group) => ofGroup(group)), ...ofDestinations(facts), ...ofWork(facts)]
+  return found.toSorted((one, other) => findingKinds.indexOf(one.kind) - findingKinds.indexOf(other.kind))
+}
+
+function ofServers({ database, schema, kafka, blocked, slow, groups }: StatusFacts): readonly Finding[] {
+  const findings: Finding[] = []
+  if (database !== null) findings.push({ kind: 'database-away', sentence: database, command: workerctl('status') })
+  if (kafka !== null) findings.push({ kind: 'kafka-away', sentence: kafka, command: workerctl('status') })
+  if (schema !== null) findings.push({ kind: 'schema', sentence: schema, command: workerctl('migrate') })
+  const missing = [...new Set(groups.filter(({ isMissing }) => isMissing).map(({ topic }) => topic))]
+  if (missing.length > 0) {
+    const sentence = `Topic ${missing.join(', ')} does not exist on these brokers.`
+    findings.push({ kind: 'topic-missing', sentence, command: workerctl('topics apply') })
+  }
+  const held = blocked.filter(({ forMs }) => forMs === null || forMs >= BLOCKED_MS)
+  const [longest, ...others] = held.toSorted((one, other) => (other.forMs ?? 0) - (one.forMs ?? 0))
+  if (longest !== undefined) {
+    const more = others.length === 0 ? '' : ` ${others.length} more wait for a lock.`
+    const command = `psql -c 'SELECT pg_terminate_backend(${longest.by.pid})'`
+    findings.push({ kind: 'statement-blocked', sentence: `${lockSentence(longest)}${more}`, command })
+  }
+  const [slowest] = slow.filter(({ forMs }) => forMs >= SLOW_MS)
+  if (slowest !== undefined) {
+    const { statement, application, pid, forMs } = slowest
+    const sentence = `The database has worked for ${roughly(forMs)} on ${statement ?? 'a statement'} of "${application}" (pid ${pid}).`
+    findings.push({ kind: 'database-slow', sentence, command: `psql -c 'SELECT * FROM pg_stat_activity WHERE pid = ${pid}'` })
+  }
+  return findings
+}
+
+function ofGroup({ name, group, topic, report, offsets, isMissing, isExpected }: GroupFacts): readonly Finding[] {
+  if (isMissing) return []
+  const reset = (to: string, partitions: readonly number[] | null) =>
+    workerctl(
+      `offsets reset --group ${group}${partitions === null ? '' : ` --partition ${partitions.join(',')}`} --to ${to} --accept-loss`,
+    )
+  if (offsets.some(({ state }) => state === 'topic-recreated')) {
+    const sentence = `Topic ${topic} was recreated since ${group} read it: unread records of the old one are lost, and those of the new one have not been read.`
+    return [{ kind: 'topic-recreated', sentence, command: reset('earliest', null) }]
+  }
+  const lost = offsets.filter(({ state }) => state === 'data-lost' || state === 'log-cut')
+  const [first, ...more] = lost
+  if (first !== undefined) {
+    const where = more.length === 0 ? '' : `, and ${more.length} more partitions lost records`
+    const sentence = `${group} has lost data of partition ${first.partition}: ${first.sentence ?? 'its log does not hold the progress row'}${where}.`
+    return [{ kind: 'data-lost', sentence, command: reset('earliest', lost.map(({ partition }) => partition)) }] // prettier-ignore
+  }
+  return report === null ? [] : ofReport(report, name, isExpected)
+}
+
+function ofReport(report: GroupLagReport, name: string, isExpected: boolean): readonly Finding[] {
+  const { group, members, lag, cause, verdict, secondsBehind, partitions } = report
+  const lagCommand = workerctl(`lag --group ${group}`)
+  if (members === 0) {
+    if (!isExpected) return []
+    const sentence = `No process runs ${group}, which is behind by ${lag ?? 'an unknown number of'} records.`
+    return [{ kind: 'no-member', sentence, command: startOf(name) }]
+  }
+  const findings: Finding[] = []
+  const orphans = partitions.filter(({ owner }) => owner === null).map(({ partition }) => partition)
+  if (orphans.length > 0 && orphans.length < partitions.length) {
+    const sentence = `No process of ${group} reads partition ${orphans.toSorted((a, b) => a - b).join(', ')}, although others run.`
+    findings.push({ kind: 'no-member', sentence, command: lagCommand })
+  }
+  const stuck = partitions.filter(({ word }) => word === 'stalled')
+  const [first] = stuck
+  if (first !== undefined) {
+    const seconds = Math.max(...stuck.map((one) => one.secondsBehind))
+    const next = first.next?.eventId ?? null
+    const where = `partition ${stuck.map(({ partition }) => partition).toSorted((a, b) => a - b).join(', ')}` // prettier-ignore
+    const why = cause === null ? '' : ` ${cause.sentence}`
+    const command = next === null ? lagCommand : workerctl(`explain --event ${next}`)
+    findings.push({ kind: 'stalled', sentence: `${group} reads nothing of ${where}; its oldest record is ${roughly(seconds * 1_000)} old.${why}`, command })
+  } else if (verdict.word === 'falling-behind' && (secondsBehind ?? 0) >= BEHIND_SECONDS) {
+    const why = cause === null ? '' : ` ${cause.sentence}`
+    const sentence = `${group} falls behind: ${lag ?? 0} records, the oldest ${roughly((secondsBehind ?? 0) * 1_000)} old.${why}`
+    findings.push({ kind: 'falling-behind', sentence, command: lagCommand })
+  }
+  return findings
+}
+
+function ofDestinations({ groups, channels, pauses }: StatusFacts): readonly Finding[] {
+  const findings: Finding[] = []
+  const away = groups.flatMap(({ report }) => report?.away ?? [])
+  for (const same of Map.groupBy(away, ({ channel, destination }) => `${channel} ${destination}`).values()) {
+    for (const { channel, destination, reason, since } of same.slice(0, 1)) {
+      const words = channels.find(({ name }) => name === channel)
+      if (words === undefined) continue
+      const waiting = same.reduce((sum, one) => sum + one.waiting, 0)
+      const why = `${reason ?? 'unavailable'}, since ${since.toISOString()}`
+      if (words.sole === destination) {
+        const sentence = `The ${words.destination} accepts no ${words.deliveries} (${why}): ${wayOut(reason)}`
+        findings.push({ kind: 'destination-away', sentence, command: 'npm start -- --check-config' })
+      } else {
+        const count = waiting === 0 ? '' : ` ${waiting} ${words.deliveries} wait for it.`
+        const sentence = `${capital(words.destination)} ${destination} accepts no ${words.deliveries} (${why}); its owner must fix it.${count}`
+        findings.push({ kind: 'endpoint-away', sentence, command: workerctl(`intents list --destination ${destination}`) })
+      }
+    }
+  }
+  for (const pause of pauses) {
+    const sentence = `The ${pause.scope} ${pause.target} is paused by ${pauseText(pause)}.`
+    findings.push({ kind: 'paused', sentence, command: workerctl('lag') })
+  }
+  return findings
+}
+
+function ofWork({ groups, work, deadLetters, outbox }: StatusFacts): readonly Finding[] {
+  const findings: Finding[] = []
+  for (const { report } of groups) {
+    if (report === null) continue
+    const late = (report.due ?? []).filter(({ oldestMs }) => (oldestMs ?? 0) >= LATE_SECONDS * 1_000)
+    for (const { channel, count, oldestMs } of late) {
+      const why = report.cause === null || report.verdict.word === 'ok' ? '' : ` ${report.cause.sentence}`
+      const sentence = `${count} intents of ${report.group} in channel ${channel} are due, the oldest for ${roughly(oldestMs ?? 0)}.${why}`
+      findings.push({ kind: 'intents-late', sentence, command: workerctl(`intents list --group ${report.group} --state pending`) })
+    }
+    for (const { campaignId, tries } of report.slow) {
+      const sentence = `The recalculation of campaign ${campaignId} takes too long: ${tries} ${tries === 1 ? 'try' : 'tries'} in a row failed.`
+      findings.push({ kind: 'recalculation-slow', sentence, command: workerctl(`leaderboard audit --campaign ${campaignId} --repair`) })
+    }
+  }
+  for (const { group, held, abandoned } of work) {
+    if (abandoned > 0) {
+      const sentence = `${abandoned} intents of ${group} are claimed by a worker that is gone, and no daemon takes them back.`
+      findings.push({ kind: 'work-abandoned', sentence, command: startOf(groups.find((one) => one.group === group)?.name ?? group) })
+    }
+    if (held > 0) {
+      const sentence = `${held} intents of ${group} are held until an operator decides whether they were sent.`
+      findings.push({ kind: 'mails-held', sentence, command: workerctl(`intents list --group ${group} --state held`) })
+    }
+  }
+  for (const { group, reason, type, hour, last } of deadLetters) {
+    if (hour === 0) continue
+    const what = `${hour} dead letters of ${group} in the last hour: ${reason}, type ${type ?? 'unknown'}, last at ${last.toISOString()}.`
+    const command = workerctl(`dead-letters list --group ${group} --reason ${reason}`)
+    findings.push({ kind: hour >= FLOOD ? 'dead-letter-flood' : 'dead-letters', sentence: what, command })
+  }
+  if (outbox !== null && outbox.oldestSeconds >= OUTBOX_SECONDS) {
+    const sentence = `${outbox.due} events of the outbox wait to be published, the oldest for ${roughly(outbox.oldestSeconds * 1_000)}: no daemon with OUTBOX_RELAY=on publishes them.`
+    findings.push({ kind: 'outbox-late', sentence, command: workerctl('outbox list') })
+  }
+  if (outbox !== null && outbox.failed > 0) {
+    const sentence = `${outbox.failed} events of the outbox failed and wait until they are requeued.`
+    findings.push({ kind: 'outbox-failed', sentence, command: workerctl('outbox list') })
+  }
+  return findings
+}
+
+/** By the reason for which the relay is away. */
+function wayOut(reason: string | null): string {
+  if (reason === 'relay-credentials-refused') return 'it refuses the login; correct user and password in SMTP_URL, and restart.'
+  if (reason === 'relay-tls-failed') return 'TLS fails; check its certificate and SMTP_URL.'
+  if (reason === 'relay-refuses-us') return 'it refuses us as a sender; its own log says why.'
+  return 'check SMTP_URL and that it runs; mails stay queued, and are sent once it answers.'
+}
+
+function workerctl(command: string): string {
+  return `npm run workerctl -- ${command}`
+}
+
+function startOf(name: string): string {
+  return `KAFKA_GROUPS=${name} npm start`
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
+}

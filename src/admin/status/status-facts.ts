@@ -1,0 +1,79 @@
+import type { BlockedStatement, ChannelWords, Pause } from '../lag/lag-ports.ts'
+import type { GroupLagReport } from '../lag/lag-report.ts'
+import type { PartitionOffsets } from '../offsets/offset-report.ts'
+
+/** Dead letters of one reason and type in the last 24 hours. */
+export interface RecentDeadLetters {
+  readonly group: string
+  readonly reason: string
+  readonly type: string | null
+  /** Counted up to {@link MOST_DEAD_LETTERS} over all groups. */
+  readonly day: number
+  readonly hour: number
+  readonly last: Date
+}
+
+export const MOST_DEAD_LETTERS = 10_000
+
+/** A statement of a daemon that has run for long without waiting for a lock. */
+export interface SlowSession {
+  readonly pid: number
+  readonly application: string
+  readonly statement: string | null
+  readonly forMs: number
+}
+
+/** Intents of a group that wait for the operator, or whose worker has gone. */
+export interface OpenWork {
+  readonly group: string
+  /** Counted up to 1,000. */
+  readonly held: number
+  /** Claims whose lease ended more than a minute ago: a daemon that runs takes them back within seconds. */
+  readonly abandoned: number
+}
+
+/** The port to the database for what lag does not say. Every query reads a bounded number of rows. */
+export interface StatusReader {
+  deadLetters(): Promise<readonly RecentDeadLetters[]>
+  openWork(groups: readonly string[]): Promise<readonly OpenWork[]>
+  slowSessions(): Promise<readonly SlowSession[]>
+}
+
+/** Events of the publishing outbox that wait. */
+export interface OutboxFacts {
+  readonly due: number
+  readonly failed: number
+  readonly oldestSeconds: number
+}
+
+export interface GroupFacts {
+  /** As `KAFKA_GROUPS` names it. */
+  readonly name: string
+  readonly group: string
+  readonly topic: string
+  /** Null while Kafka or the database does not answer. */
+  readonly report: GroupLagReport | null
+  /** By the progress rows, which decide where the group continues. */
+  readonly offsets: readonly PartitionOffsets[]
+  /** The topic does not exist. */
+  readonly isMissing: boolean
+  /** This environment runs it, or some daemon has. */
+  readonly isExpected: boolean
+}
+
+/** Everything that `workerctl status` looks at. */
+export interface StatusFacts {
+  /** One sentence each about what does not answer or is refused; null while all is well. */
+  readonly database: string | null
+  readonly schema: string | null
+  readonly kafka: string | null
+  readonly groups: readonly GroupFacts[]
+  readonly blocked: readonly BlockedStatement[]
+  readonly slow: readonly SlowSession[]
+  readonly deadLetters: readonly RecentDeadLetters[]
+  readonly work: readonly OpenWork[]
+  /** Null while unknown. */
+  readonly outbox: OutboxFacts | null
+  readonly pauses: readonly Pause[]
+  readonly channels: readonly ChannelWords[]
+}

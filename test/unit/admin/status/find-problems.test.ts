@@ -1,0 +1,162 @@
+import type { Command } from 'commander'
+import { describe, expect, it } from 'vitest'
+import { createProgram } from '../../../../cmd/workerctl/run.ts'
+import type { GroupLagReport, PartitionReport } from '../../../../src/admin/lag/lag-report.ts'
+import { findingKinds, findProblems, type Finding } from '../../../../src/admin/status/find-problems.ts'
+import type { GroupFacts, StatusFacts } from '../../../../src/admin/status/status-facts.ts'
+import packageJson from '../../../../package.json' with { type: 'json' }
+
+const since = new Date('2030-01-31T12:00:00Z')
+const partition: PartitionReport = {
+  partition: 0,
+  word: 'ok',
+  sentence: 'Read to the end.',
+  lag: 0n,
+  secondsBehind: 0,
+  committed: 5n,
+  end: 5n,
+  next: null,
+  owner: { memberId: 'm', address: '127.0.0.1', host: 'one', pid: 1 },
+}
+const report: GroupLagReport = {
+  group: 'stage-email-workers',
+  topic: 'domain-events',
+  verdict: { word: 'ok', sentence: '' },
+  cause: null,
+  lag: 0n,
+  secondsBehind: 0,
+  members: 1,
+  scalableBacklog: 0,
+  due: [],
+  away: [],
+  slow: [],
+  oldestDueSeconds: 0,
+  partitions: [partition],
+  partitionCount: 1,
+}
+const group: GroupFacts = {
+  name: 'email-workers',
+  group: 'stage-email-workers',
+  topic: 'domain-events',
+  report,
+  offsets: [],
+  isMissing: false,
+  isExpected: true,
+}
+const well: StatusFacts = {
+  database: null,
+  schema: null,
+  kafka: null,
+  groups: [group],
+  blocked: [],
+  slow: [],
+  deadLetters: [],
+  work: [{ group: group.group, held: 0, abandoned: 0 }],
+  outbox: { due: 3, failed: 0, oldestSeconds: 0.4 },
+  pauses: [],
+  channels: [
+    { name: 'email', sole: 'relay', destination: 'SMTP relay', deliveries: 'mails', isSerial: false },
+    { name: 'webhook', sole: null, destination: 'endpoint', deliveries: 'rewards', isSerial: false },
+  ],
+}
+const of = (more: Partial<GroupLagReport>): Partial<StatusFacts> => ({ groups: [{ ...group, report: { ...report, ...more } }] })
+const offsets = (state: 'topic-recreated' | 'data-lost', sentence: string): Partial<StatusFacts> => ({
+  groups: [{ ...group, offsets: [{ partition: 3, row: 5n, committed: 5n, low: 9n, high: 20n, lag: null, state, sentence }] }],
+})
+const letters = (hour: number) => ({
+  deadLetters: [{ group: group.group, reason: 'not-json', type: null, day: 70, hour, last: since }],
+})
+const campaign = '0c9e6c1f-3b1d-4f0e-8d8a-5f0f7a1e2b33'
+const event = '7b0c1d2e-3f40-4a5b-8c6d-7e8f90a1b2c3'
+const away = { channel: 'email', destination: 'relay', reason: 'relay-credentials-refused', since, waiting: 0 }
+const lock = { pid: 11, application: 'kafka-worker accept', statement: 'UPDATE worker.progress', forMs: 4_000 }
+const cause = { is: 'event' as const, sentence: 'The cause.' }
+
+const cases: readonly (readonly [Finding['kind'], Partial<StatusFacts>, sentence: string, command: string])[] = [
+  ['database-away', { database: 'The database does not answer.' }, 'The database does not answer.', 'status'],
+  ['kafka-away', { kafka: 'No broker answers.' }, 'No broker answers.', 'status'],
+  ['schema', { schema: 'The schema is old.' }, 'The schema is old.', 'migrate'],
+  ['topic-missing', { groups: [{ ...group, report: null, isMissing: true }] }, 'Topic domain-events does not exist on these brokers.', 'topics apply'],
+  ['topic-recreated', offsets('topic-recreated', 'it was'), 'Topic domain-events was recreated since stage-email-workers read it: unread records of the old one are lost, and those of the new one have not been read.', 'offsets reset --group stage-email-workers --to earliest --accept-loss'],
+  ['data-lost', offsets('data-lost', 'records 5 to 8 were deleted'), 'stage-email-workers has lost data of partition 3: records 5 to 8 were deleted.', 'offsets reset --group stage-email-workers --partition 3 --to earliest --accept-loss'],
+  ['no-member', of({ members: 0, lag: 12n }), 'No process runs stage-email-workers, which is behind by 12 records.', 'KAFKA_GROUPS=email-workers npm start'],
+  ['no-member', of({ partitions: [partition, { ...partition, partition: 1, owner: null }] }), 'No process of stage-email-workers reads partition 1, although others run.', 'lag --group stage-email-workers'],
+  ['statement-blocked', { blocked: [{ ...lock, by: { pid: 99, application: 'psql', state: 'idle in transaction', forMs: 60_000 } }] }, 'UPDATE worker.progress of "kafka-worker accept" (pid 11) has waited 4 s for a lock of "psql" with pid 99 (idle in transaction), whose transaction has been open for 60 s.', "psql -c 'SELECT pg_terminate_backend(99)'"],
+  ['stalled', of({ cause, partitions: [{ ...partition, word: 'stalled', secondsBehind: 300, next: { offset: 5n, type: 'user.signed_up', eventId: event } }] }), 'stage-email-workers reads nothing of partition 0; its oldest record is 5 min old. The cause.', `explain --event ${event}`],
+  ['destination-away', of({ away: [away] }), 'The SMTP relay accepts no mails (relay-credentials-refused, since 2030-01-31T12:00:00.000Z): it refuses the login; correct user and password in SMTP_URL, and restart.', 'npm start -- --check-config'],
+  ['work-abandoned', { work: [{ group: group.group, held: 0, abandoned: 4 }] }, '4 intents of stage-email-workers are claimed by a worker that is gone, and no daemon takes them back.', 'KAFKA_GROUPS=email-workers npm start'],
+  ['dead-letter-flood', letters(50), '50 dead letters of stage-email-workers in the last hour: not-json, type unknown, last at 2030-01-31T12:00:00.000Z.', 'dead-letters list --group stage-email-workers --reason not-json'],
+  ['intents-late', of({ due: [{ channel: 'email', count: 7, campaignCount: 1, oldestMs: 120_000, campaigns: [] }] }), '7 intents of stage-email-workers in channel email are due, the oldest for 2 min.', 'intents list --group stage-email-workers --state pending'],
+  ['falling-behind', of({ verdict: { word: 'falling-behind', sentence: '' }, lag: 900n, secondsBehind: 60, cause }), 'stage-email-workers falls behind: 900 records, the oldest 60 s old. The cause.', 'lag --group stage-email-workers'],
+  ['endpoint-away', of({ away: [{ ...away, channel: 'webhook', destination: campaign, reason: 'http-503', waiting: 4 }] }), `Endpoint ${campaign} accepts no rewards (http-503, since 2030-01-31T12:00:00.000Z); its owner must fix it. 4 rewards wait for it.`, `intents list --destination ${campaign}`],
+  ['paused', { pauses: [{ scope: 'campaign', target: campaign, owner: 'an operator', reason: 'import', until: since }] }, `The campaign ${campaign} is paused by an operator (import) until 2030-01-31T12:00:00.000Z.`, 'lag'],
+  ['outbox-late', { outbox: { due: 9, failed: 0, oldestSeconds: 60 } }, '9 events of the outbox wait to be published, the oldest for 60 s: no daemon with OUTBOX_RELAY=on publishes them.', 'outbox list'],
+  ['outbox-failed', { outbox: { due: 0, failed: 2, oldestSeconds: 0 } }, '2 events of the outbox failed and wait until they are requeued.', 'outbox list'],
+  ['recalculation-slow', of({ slow: [{ campaignId: campaign, tries: 3, nextTryAt: since }] }), `The recalculation of campaign ${campaign} takes too long: 3 tries in a row failed.`, `leaderboard audit --campaign ${campaign} --repair`],
+  ['database-slow', { slow: [{ ...lock, forMs: 9_000 }] }, 'The database has worked for 9 s on UPDATE worker.progress of "kafka-worker accept" (pid 11).', "psql -c 'SELECT * FROM pg_stat_activity WHERE pid = 11'"],
+  ['mails-held', { work: [{ group: group.group, held: 2, abandoned: 0 }] }, '2 intents of stage-email-workers are held until an operator decides whether they were sent.', 'intents list --group stage-email-workers --state held'],
+  ['dead-letters', letters(1), '1 dead letters of stage-email-workers in the last hour: not-json, type unknown, last at 2030-01-31T12:00:00.000Z.', 'dead-letters list --group stage-email-workers --reason not-json'],
+] // prettier-ignore
+
+const program = createProgram({ environment: {}, out: () => undefined, err: () => undefined, columns: null, ask: null })
+const commands = new Map(leavesOf(program, []))
+
+describe('a problem that workerctl status finds', () => {
+  it.each(cases)('is %s, with its sentence and command: %#', (kind, facts, sentence, command) => {
+    const whole = /^(?:npm|psql|KAFKA_GROUPS=)/.test(command) ? command : `npm run workerctl -- ${command}`
+    expect(findProblems({ ...well, ...facts })).toEqual([{ kind, sentence, command: whole }])
+  })
+
+  it('has a case here for each kind', () => {
+    expect(new Set(cases.map(([kind]) => kind))).toEqual(new Set(findingKinds))
+  })
+
+  it('comes in the order of badness, whichever is found first', () => {
+    const all: StatusFacts = {
+      ...well,
+      ...letters(60),
+      database: 'The database does not answer.',
+      groups: [{ ...group, report: { ...report, members: 0, lag: 3n } }],
+      outbox: { due: 9, failed: 2, oldestSeconds: 600 },
+      work: [{ group: group.group, held: 1, abandoned: 1 }],
+    }
+    const found = findProblems(all).map(({ kind }) => kind)
+    expect(found).toEqual(['database-away', 'no-member', 'work-abandoned', 'dead-letter-flood', 'outbox-late', 'outbox-failed', 'mails-held'])
+  })
+
+  it.each(cases.filter(([, , , command]) => !/^(?:npm|psql|KAFKA_GROUPS=)/.test(command)))(
+    'names a command of workerctl that exists, with its options: %s',
+    (_, __, ___, line) => {
+      const found = [...commands].find(([name]) => `${line} `.startsWith(`${name} `))?.[1]
+      const flags = [...line.matchAll(/--[a-z-]+/g)].map(([flag]) => flag)
+      expect(flags.filter((flag) => !found?.options.some(({ long }) => long === flag))).toEqual([])
+      expect(found).toBeDefined()
+    },
+  )
+
+  it('names a command of npm that exists', () => {
+    expect(packageJson.scripts).toMatchObject({ start: expect.any(String), workerctl: expect.any(String) })
+  })
+})
+
+describe('a system that is well', () => {
+  it('has no findings', () => {
+    expect(findProblems(well)).toEqual([])
+  })
+
+  it.each<[string, Partial<StatusFacts>]>([
+    ['a group that this environment does not run and nobody ever has', { groups: [{ ...group, isExpected: false, report: { ...report, members: 0 } }] }],
+    ['a lag of the last seconds', of({ verdict: { word: 'falling-behind', sentence: '' }, lag: 900n, secondsBehind: 20 })],
+    ['dead letters of yesterday', letters(0)],
+    ['a lock that lasts for a moment', { blocked: [{ ...lock, forMs: 300, by: { pid: 99, application: 'psql', state: null, forMs: null } }] }],
+    ['a group that rebalances', of({ partitions: [{ ...partition, owner: null }, { ...partition, partition: 1, owner: null }] })],
+  ])('may have %s', (_, facts) => {
+    expect(findProblems({ ...well, ...facts })).toEqual([])
+  }) // prettier-ignore
+})
+
+/** The commands that do something, by their full names. */
+function leavesOf(command: Command, path: readonly string[]): readonly (readonly [string, Command])[] {
+  if (command.commands.length === 0) return [[path.join(' '), command]]
+  return command.commands.flatMap((child) => leavesOf(child, [...path, child.name()]))
+}
