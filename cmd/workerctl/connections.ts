@@ -27,7 +27,10 @@ export function configure(terminal: Terminal): {
 }
 
 /** Works with the broker, connected, and disconnects. */
-export async function withKafka<Result>({ kafka }: Config, work: (admin: LogAdmin & TopicAdmin & GroupReader) => Promise<Result>): Promise<Result> {
+export async function withKafka<Result>(
+  { kafka }: Config,
+  work: (admin: LogAdmin & TopicAdmin & GroupReader) => Promise<Result>,
+): Promise<Result> {
   const admin = createKafkaAdmin({ brokers: kafka.brokers, clientId: `${kafka.clientId}-workerctl`, tls: kafka.tls, sasl: kafka.sasl })
   try {
     await admin.connect()

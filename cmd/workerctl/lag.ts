@@ -124,7 +124,9 @@ function detailsOf({ verdict, cause, due, partitions }: GroupLagReport): readonl
     ...(verdict.word === 'ok' ? [] : [verdict.sentence]),
     ...(cause === null || cause.sentence === verdict.sentence ? [] : [`Cause (${cause.is}): ${cause.sentence}`]),
     ...(stuck?.next
-      ? [`Next in partition ${stuck.partition}: offset ${stuck.next.offset}, ${stuck.next.type ?? 'no type'}, event ${stuck.next.eventId ?? 'unknown'}.`]
+      ? [
+          `Next in partition ${stuck.partition}: offset ${stuck.next.offset}, ${stuck.next.type ?? 'no type'}, event ${stuck.next.eventId ?? 'unknown'}.`,
+        ]
       : []),
     ...(due ?? []).map(({ channel, count, oldestMs, campaigns }) => {
       const top = campaigns.slice(0, 3).map((one) => `${one.campaignId} (${one.count})`)

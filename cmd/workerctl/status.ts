@@ -63,7 +63,15 @@ async function gather(config: Config, groups: readonly OperatorGroup[]): Promise
   let kafka: string | null = null
   let database: string | null = null
   const nothing: StatusFacts = {
-    ...{ database: null, schema: null, kafka: null, groups: [], blocked: [], slow: [], deadLetters: [], work: [], outbox: null },
+    database: null,
+    schema: null,
+    kafka: null,
+    groups: [],
+    blocked: [],
+    slow: [],
+    deadLetters: [],
+    work: [],
+    outbox: null,
     pauses: await noPauses.pauses(),
     channels: channelWords,
   }
@@ -147,12 +155,20 @@ async function ofGroups(
 async function offsetsOf({ id, topic }: OperatorGroup, rows: readonly ProgressRow[], admin: Admin): Promise<readonly PartitionOffsets[]> {
   const { members } = await admin.groupState(id)
   const committed = await admin.committed(id, topic)
-  const [ranges, topicId, epochEnds] = [await admin.ranges(topic), await admin.topicId(topic), await admin.epochEnds(topic, leaderEpochs(rows))]
+  const [ranges, topicId, epochEnds] = [
+    await admin.ranges(topic),
+    await admin.topicId(topic),
+    await admin.epochEnds(topic, leaderEpochs(rows)),
+  ]
   return reportOffsets({ rows, committed, ranges, topicId, epochEnds, members })
 }
 
 /** Whether Kafka answers at least; groups are judged by the rows of the database. */
-async function withoutDatabase(config: Config, groups: readonly OperatorGroup[], onAway: (sentence: string) => void): Promise<readonly GroupFacts[]> {
+async function withoutDatabase(
+  config: Config,
+  groups: readonly OperatorGroup[],
+  onAway: (sentence: string) => void,
+): Promise<readonly GroupFacts[]> {
   try {
     await withKafka(config, (admin) => admin.topics(groups.map(({ topic }) => topic)))
   } catch (error) {

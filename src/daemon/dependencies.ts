@@ -102,7 +102,11 @@ export function createDependencies(of: {
       const outage = channels.includes(sole.channel) ? outageOf(sole) : null
       const { destination, deliveries } = sole.names
       if (outage !== null)
-        return { destination: sole.destination, because: `the ${destination} accepts no ${deliveries}`, but: `${deliveries} wait: ${outage.message}` }
+        return {
+          destination: sole.destination,
+          because: `the ${destination} accepts no ${deliveries}`,
+          but: `${deliveries} wait: ${outage.message}`,
+        }
     }
     return null
   }

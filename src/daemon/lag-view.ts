@@ -32,12 +32,22 @@ export function createLagViewer(of: {
   readonly metrics: Metrics
 }): LagViewer {
   const { clock } = of
+  const { kafka, inside } = of.sources
+  // A question that is not answered yet is not put a second time: behind a locked table they would queue up.
+  const sources: LagSources = {
+    ...of.sources,
+    kafka: {
+      members: share((group, topic) => kafka.members(group, topic), (group) => group),
+      heads: share((topic, offsets) => kafka.heads(topic, offsets), (topic, offsets) => `${topic} ${[...offsets.keys()].join(',')}`),
+    },
+    inside: { inside: share(inside.inside, (group) => group), blocked: share(inside.blocked, () => '') },
+  }
   let last: { readonly at: number; readonly wall: string; readonly seen: readonly GroupObservation[] } | null = null
   let observing: Promise<readonly GroupObservation[]> | null = null
 
   function observe(): Promise<readonly GroupObservation[]> {
     if (last !== null && clock.monotonic() - last.at < CACHED_MS) return Promise.resolve(last.seen)
-    return (observing ??= observeLag(of.groups, of.sources)
+    return (observing ??= observeLag(of.groups, sources)
       .then((seen) => {
         last = { at: clock.monotonic(), wall: new Date(clock.now()).toISOString(), seen }
         return seen
@@ -84,4 +94,18 @@ export function publishLag(metrics: Metrics, monitor: Pick<LagMonitor, 'latest'>
       }
     }
   })
+}
+
+/** Calls with the same key share one answer while it is awaited. */
+function share<Arguments extends readonly unknown[], Answer>(
+  ask: (...of: Arguments) => Promise<Answer>,
+  keyOf: (...of: Arguments) => string,
+): (...of: Arguments) => Promise<Answer> {
+  const pending = new Map<string, Promise<Answer>>()
+  return (...of) => {
+    const key = keyOf(...of)
+    const answer = pending.get(key) ?? ask(...of).finally(() => pending.delete(key))
+    pending.set(key, answer)
+    return answer
+  }
 }

@@ -144,10 +144,7 @@ export function createStatus(of: {
       owned,
       paused: reasons,
       members,
-      verdict:
-        stopped !== null
-          ? { word: 'stopped', sentence: stopped }
-          : groupVerdict(verdicts, due ?? [], blocked && blocked.but),
+      verdict: stopped !== null ? { word: 'stopped', sentence: stopped } : groupVerdict(verdicts, due ?? [], blocked && blocked.but),
       lag: Number(latest?.total ?? 0n),
       secondsBehind: latest?.secondsBehind ?? null,
       oldestDueSeconds: due && Object.fromEntries(due.map(({ channel, ms }) => [channel, Math.round(ms / 1_000)])),

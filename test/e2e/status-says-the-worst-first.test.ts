@@ -46,7 +46,11 @@ test('workerctl status says that nothing is wrong while nothing is, then names a
   const { high = 0n } = (await fixture.admin.ranges(fixture.topic)).get(0) ?? {}
   await tool.deleteRecordsBelow(fixture.topic, 0, high)
   const lost = await namedByStatus(fixture, 'data-lost')
-  expect(lost).toMatchObject({ at: 0, code: 2, command: expect.stringMatching(/offsets reset --group \S+ --partition 0 --to earliest --accept-loss$/) })
+  expect(lost).toMatchObject({
+    at: 0,
+    code: 2,
+    command: expect.stringMatching(/offsets reset --group \S+ --partition 0 --to earliest --accept-loss$/),
+  })
   expect(lost.sentence).toContain('has lost data of partition 0: records 2 to 4 were deleted')
 
   await tool.deleteTopic(fixture.topic)

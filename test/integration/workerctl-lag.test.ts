@@ -111,7 +111,10 @@ test('workerctl lag names the session that holds a lock for which a daemon waits
     await waiting
     const blocked = s.database.sql.query(`UPDATE worker.progress SET next_offset = next_offset`).catch(() => undefined)
     const { cause } = await lag(s)
-    expect(cause).toMatchObject({ is: 'lock', lock: { application: 'kafka-worker accept', by: { pid: holder?.pid, state: 'idle in transaction' } } })
+    expect(cause).toMatchObject({
+      is: 'lock',
+      lock: { application: 'kafka-worker accept', by: { pid: holder?.pid, state: 'idle in transaction' } },
+    })
     expect(cause?.sentence).toContain('UPDATE worker.progress of "kafka-worker accept"')
     return { blocked }
   })

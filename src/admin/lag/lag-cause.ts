@@ -83,10 +83,15 @@ export function causeOf(question: CauseQuestion): LagCause | null {
     if (hot !== null) return hot
     if (word === 'intents-late' && endpoint !== null) return endpoint
     if (word !== 'catching-up' && due !== undefined && due.count >= HOT_LEAST)
-      return { is: 'backlog', sentence: `${count(due)} intents of the ${due.channel} channel are due, and the group takes no more until they are done.` }
+      return {
+        is: 'backlog',
+        sentence: `${count(due)} intents of the ${due.channel} channel are due, and the group takes no more until they are done.`,
+      }
   }
-  if (word === 'catching-up' || word === 'falling-behind') return { is: 'load', sentence: 'No fault is known: there is more to do than these processes have done.' }
-  if (word === 'intents-late' && due !== undefined) return { is: 'backlog', sentence: `${count(due)} intents of the ${due.channel} channel are due.` }
+  if (word === 'catching-up' || word === 'falling-behind')
+    return { is: 'load', sentence: 'No fault is known: there is more to do than these processes have done.' }
+  if (word === 'intents-late' && due !== undefined)
+    return { is: 'backlog', sentence: `${count(due)} intents of the ${due.channel} channel are due.` }
   return endpoint
 }
 

@@ -101,9 +101,9 @@ export interface BlockedStatement {
 
 /** The port to the database for causes of lag: every query reads a bounded number of rows, however many intents there are. */
 export interface InsideReader {
-  inside(group: string, topic: string, limits: { readonly due: number; readonly campaigns: number }): Promise<GroupInside>
+  readonly inside: (group: string, topic: string, limits: { readonly due: number; readonly campaigns: number }) => Promise<GroupInside>
   /** The longest blocked first, at most 20. */
-  blocked(): Promise<readonly BlockedStatement[]>
+  readonly blocked: () => Promise<readonly BlockedStatement[]>
 }
 
 /** A channel as sentences need it. */

@@ -1,5 +1,6 @@
 import type { LogAdmin } from '../../ingest/log-admin.ts'
 import type { Clock } from '../../std/clock.ts'
+import { messageOf } from '../../std/failure.ts'
 import { createLagMonitor } from './lag-monitor.ts'
 import type { ChannelWords } from './lag-ports.ts'
 import { observeLag, type LagSources } from './observe-lag.ts'
@@ -29,7 +30,7 @@ export function createLagMeasurer(of: {
     async measure() {
       await monitor.measure()
       const [failure] = failures
-      if (failure !== undefined) throw failure
+      if (failure !== undefined) throw failure instanceof Error ? failure : new Error(messageOf(failure))
       const seen = await observeLag(groups, { ...sources, monitor, clock, everyHead: true })
       return seen.map((one) => reportLag(one, channels, clock.now()))
     },

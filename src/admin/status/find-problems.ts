@@ -71,7 +71,7 @@ function ofServers({ database, schema, kafka, blocked, slow, groups }: StatusFac
     const command = `psql -c 'SELECT pg_terminate_backend(${longest.by.pid})'`
     findings.push({ kind: 'statement-blocked', sentence: `${lockSentence(longest)}${more}`, command })
   }
-  const [slowest] = slow.filter(({ forMs }) => forMs >= SLOW_MS)
+  const slowest = slow.find(({ forMs }) => forMs >= SLOW_MS)
   if (slowest !== undefined) {
     const { statement, application, pid, forMs } = slowest
     const sentence = `The database has worked for ${roughly(forMs)} on ${statement ?? 'a statement'} of "${application}" (pid ${pid}).`
@@ -83,9 +83,7 @@ function ofServers({ database, schema, kafka, blocked, slow, groups }: StatusFac
 function ofGroup({ name, group, topic, report, offsets, isMissing, isExpected }: GroupFacts): readonly Finding[] {
   if (isMissing) return []
   const reset = (to: string, partitions: readonly number[] | null) =>
-    workerctl(
-      `offsets reset --group ${group}${partitions === null ? '' : ` --partition ${partitions.join(',')}`} --to ${to} --accept-loss`,
-    )
+    workerctl(`offsets reset --group ${group}${partitions === null ? '' : ` --partition ${partitions.join(',')}`} --to ${to} --accept-loss`)
   if (offsets.some(({ state }) => state === 'topic-recreated')) {
     const sentence = `Topic ${topic} was recreated since ${group} read it: unread records of the old one are lost, and those of the new one have not been read.`
     return [{ kind: 'topic-recreated', sentence, command: reset('earliest', null) }]
@@ -122,7 +120,11 @@ function ofReport(report: GroupLagReport, name: string, isExpected: boolean): re
     const where = `partition ${stuck.map(({ partition }) => partition).toSorted((a, b) => a - b).join(', ')}` // prettier-ignore
     const why = cause === null ? '' : ` ${cause.sentence}`
     const command = next === null ? lagCommand : workerctl(`explain --event ${next}`)
-    findings.push({ kind: 'stalled', sentence: `${group} reads nothing of ${where}; its oldest record is ${roughly(seconds * 1_000)} old.${why}`, command })
+    findings.push({
+      kind: 'stalled',
+      sentence: `${group} reads nothing of ${where}; its oldest record is ${roughly(seconds * 1_000)} old.${why}`,
+      command,
+    })
   } else if (verdict.word === 'falling-behind' && (secondsBehind ?? 0) >= BEHIND_SECONDS) {
     const why = cause === null ? '' : ` ${cause.sentence}`
     const sentence = `${group} falls behind: ${lag ?? 0} records, the oldest ${roughly((secondsBehind ?? 0) * 1_000)} old.${why}`

@@ -91,7 +91,11 @@ export function composeReports(of: {
     sources: {
       monitor: lag,
       kafka: admin,
-      inside: createInsideReader(pools.metrics.sql, channelNames),
+      inside: {
+        inside: createInsideReader(pools.metrics.sql, channelNames).inside,
+        // Over connections that no locked table holds up.
+        blocked: createInsideReader(pools.watch.sql, channelNames).blocked,
+      },
       pauses: of.pauses,
       clock,
       deadlineMs: OBSERVE_MS,

@@ -12,7 +12,7 @@ const MOST_BLOCKED = 20
 /** What waits, and for what, as the tables and sessions of the database show it. Throws SqlError. */
 export function createInsideReader(sql: Sql, channels: readonly string[]): InsideReader {
   return {
-    async inside(group, topic, limits): Promise<GroupInside> {
+    inside: async (group, topic, limits): Promise<GroupInside> => {
       const due = await sql.query<DueRow>(dueStatement, [group, channels, limits.due, limits.campaigns])
       const away = await sql.query<AwayDestination>(awayStatement, [group, MOST_LISTED, MOST_WAITING])
       const slow = await sql.query<SlowCampaign>(slowStatement, [group, MOST_LISTED])
@@ -30,7 +30,7 @@ export function createInsideReader(sql: Sql, channels: readonly string[]): Insid
         idleMs: new Map(idle.map(({ partition, ms }) => [partition, ms])),
       }
     },
-    async blocked(): Promise<readonly BlockedStatement[]> {
+    blocked: async (): Promise<readonly BlockedStatement[]> => {
       const rows = await sql.query<BlockedRow>(blockedStatement, [MOST_BLOCKED])
       return rows.map(({ pid, application, text, forMs, byPid, byApplication, byState, byForMs }) => ({
         pid,

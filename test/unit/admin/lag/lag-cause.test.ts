@@ -54,7 +54,8 @@ const cases: readonly (readonly [string, Partial<CauseQuestion>, string | null, 
 
 describe('the cause of lag', () => {
   it.each(cases)('is found for %s', (_, facts, is, sentence) => {
-    expect(causeOf({ ...nothing, ...facts })).toEqual(is === null ? null : expect.objectContaining({ is, sentence }))
+    const cause = causeOf({ ...nothing, ...facts })
+    expect([cause?.is ?? null, cause?.sentence ?? '']).toEqual([is, sentence])
   })
 
   it('has a case here for each in the list', () => {

@@ -121,7 +121,15 @@ describe('a problem that workerctl status finds', () => {
       work: [{ group: group.group, held: 1, abandoned: 1 }],
     }
     const found = findProblems(all).map(({ kind }) => kind)
-    expect(found).toEqual(['database-away', 'no-member', 'work-abandoned', 'dead-letter-flood', 'outbox-late', 'outbox-failed', 'mails-held'])
+    expect(found).toEqual([
+      'database-away',
+      'no-member',
+      'work-abandoned',
+      'dead-letter-flood',
+      'outbox-late',
+      'outbox-failed',
+      'mails-held',
+    ])
   })
 
   it.each(cases.filter(([, , , command]) => !/^(?:npm|psql|KAFKA_GROUPS=)/.test(command)))(
