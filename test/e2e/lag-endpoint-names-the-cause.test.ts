@@ -35,7 +35,7 @@ test('GET /lag names the stuck event and the session that holds its lock, the ho
     await eventually('the cause is a lock', async () => {
       const { verdict, cause, partitions } = await lag()
       if (verdict.word !== 'stalled' || cause?.is !== 'lock') return JSON.stringify({ verdict, cause, partitions })
-      expect(cause.lock).toMatchObject({ application: 'kafka-worker accept', by: { pid: session?.pid, application: 'test' } })
+      expect(cause.lock.by).toMatchObject({ pid: session?.pid, application: 'test', state: 'idle in transaction' })
       expect(partitions).toMatchObject([{ partition: 0, word: 'stalled', lag: 1, next: { offset: 0, type: 'user.signed_up', eventId } }])
       return true
     })

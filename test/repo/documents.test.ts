@@ -4,6 +4,8 @@ import { describe, expect, it } from 'vitest'
 import { renderFirstVariables } from '../../config/render-docs.ts'
 import { exitCode } from '../../src/daemon/exit-code.ts'
 import { lagWords } from '../../src/admin/lag/lag-verdict.ts'
+import { lagCauses } from '../../src/admin/lag/lag-cause.ts'
+import { findingKinds } from '../../src/admin/status/find-problems.ts'
 import { intentReasons } from '../../src/admin/intents/intent-reasons.ts'
 import { createMetrics } from '../../src/infra/telemetry/metrics.ts'
 import { deadLetterReasons } from '../../src/model/dead-letter-reason.ts'
@@ -200,8 +202,18 @@ describe('docs/reference/health.md', () => {
     expect(new Set(codes)).toEqual(new Set<number>(Object.values(exitCode)))
   })
 
+  it('explains every cause of lag, and no other', () => {
+    expect(firstCells(markedPart('docs/reference/health.md', 'lag-causes'))).toEqual([...lagCauses])
+  })
+
   it('explains every verdict on a lag, and no other', () => {
     expect(new Set(firstCells(markedPart('docs/reference/health.md', 'lag-verdicts')))).toEqual(new Set<string>(lagWords))
+  })
+})
+
+describe('docs/guide/workerctl.md', () => {
+  it('explains every kind of problem that status finds, in the order of badness', () => {
+    expect(firstCells(markedPart('docs/guide/workerctl.md', 'findings'))).toEqual([...findingKinds])
   })
 })
 

@@ -102,10 +102,12 @@ export function pauseText({ owner, reason, until }: Pause): string {
 
 /** Who holds a lock, since when, and what waits for it. */
 export function lockSentence({ pid, application, statement, forMs, by }: BlockedStatement): string {
-  const waits = statement === null ? `A statement of "${application}" (pid ${pid})` : `${statement} of "${application}" (pid ${pid})`
   const since = by.forMs === null ? '' : `, whose transaction has been open for ${roughly(by.forMs)}`
   const state = by.state === null || by.state === 'active' ? '' : ` (${by.state})`
-  return `${waits} has waited ${forMs === null ? '' : `${roughly(forMs)} `}for a lock of "${by.application}" with pid ${by.pid}${state}${since}.`
+  const holder = `"${by.application}" with pid ${by.pid}${state}${since}`
+  if (pid === null) return `Locks of ${statement ?? 'our tables'} are held by ${holder}.`
+  const waits = statement === null ? `A statement of "${application}" (pid ${pid})` : `${statement} of "${application}" (pid ${pid})`
+  return `${waits} has waited ${forMs === null ? '' : `${roughly(forMs)} `}for a lock of ${holder}.`
 }
 
 /** Such as "offset 12 of partition 0 (user.signed_up, event <id>)". */

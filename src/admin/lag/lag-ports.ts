@@ -83,11 +83,15 @@ export interface GroupInside {
   readonly idleMs: ReadonlyMap<number, number>
 }
 
-/** A session of a daemon that waits for a lock. Times are null where the role may not see them. */
+/**
+ * A session of a daemon that waits for a lock, and the session that holds it. Times are null where the role may not see them. Without `pid`
+ * no daemon waits at this moment, because each gives up after a few seconds and tries again later: the session has held locks on our
+ * tables for more than those few seconds.
+ */
 export interface BlockedStatement {
-  readonly pid: number
-  readonly application: string
-  /** Verbs and tables; never a value. */
+  readonly pid: number | null
+  readonly application: string | null
+  /** Verbs and tables, or the tables that are locked; never a value. */
   readonly statement: string | null
   readonly forMs: number | null
   readonly by: {
@@ -102,7 +106,7 @@ export interface BlockedStatement {
 /** The port to the database for causes of lag: every query reads a bounded number of rows, however many intents there are. */
 export interface InsideReader {
   readonly inside: (group: string, topic: string, limits: { readonly due: number; readonly campaigns: number }) => Promise<GroupInside>
-  /** The longest blocked first, at most 20. */
+  /** At most 20 that wait and, behind them, 20 that hold locks. */
   readonly blocked: () => Promise<readonly BlockedStatement[]>
 }
 

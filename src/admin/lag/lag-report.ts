@@ -1,7 +1,7 @@
 import { causeOf, pauseText, type LagCause } from './lag-cause.ts'
 import type { BlockedStatement, ChannelWords, DueWork, GroupInside, Member, Pause, RecordHead } from './lag-ports.ts'
 import type { GroupLag } from './lag-monitor.ts'
-import { groupVerdict, lagWords, partitionVerdict, type LagSample, type LagVerdict, type LagWord } from './lag-verdict.ts'
+import { groupVerdict, lagWords, partitionVerdict, type LagSample, type LagVerdict } from './lag-verdict.ts'
 import { asSentence } from '../../std/failure.ts'
 import { scalableBacklog } from './scalable-backlog.ts'
 
@@ -70,6 +70,8 @@ export interface GroupLagReport {
 }
 
 export const MOST_PARTITIONS = 200
+/** Reasons of the fetch gate that more processes would end sooner. */
+const backlogReasons: ReadonlySet<string> = new Set(['intents-due', 'recalculations-late'])
 const nothing: ProcessView = { stopped: null, paused: [], waiting: null, blocked: null }
 
 /**
@@ -114,6 +116,12 @@ export function reportLag(
       owner: owner === undefined ? null : { memberId: owner.memberId, address: owner.address, host: owner.host, pid: owner.pid },
     }
   })
+  const isForBacklog = view.paused.length > 0 && view.paused.every((reason) => backlogReasons.has(reason))
+  const withPause = ({ partition, lag: behind, word }: PartitionReport) => ({
+    lag: behind,
+    word,
+    isForBacklog: word === 'paused' && isForBacklog && pauseOf(partition) === null,
+  })
   const due = inside?.due ?? null
   const oldest = due?.flatMap(({ channel, oldestMs }) => (oldestMs === null ? [] : [{ channel, ms: oldestMs }])) ?? []
   const verdict: LagVerdict =
@@ -146,7 +154,7 @@ export function reportLag(
     scalableBacklog:
       due === null || lag === null
         ? null
-        : scalableBacklog(scalable(partitions, verdict.word), due, {
+        : scalableBacklog(verdict.word === 'stopped' ? [] : partitions.map(withPause), due, {
             isBlocked: (channel) => isPaused(channel) || isAway(channel, inside, channels),
             isSerial: (channel) => channels.some((one) => one.name === channel && one.isSerial),
           }),
@@ -157,11 +165,6 @@ export function reportLag(
     partitions: partitions.toSorted(byBadness).slice(0, MOST_PARTITIONS),
     partitionCount: partitions.length,
   }
-}
-
-/** A group that was stopped reads no partition, whatever their own verdicts are. */
-function scalable(partitions: readonly PartitionReport[], word: LagWord): readonly PartitionReport[] {
-  return word === 'stopped' ? [] : partitions
 }
 
 /** Of the group's channels, the first whose only destination is on record as away while something is due. */

@@ -5,6 +5,8 @@ import type { LagWord } from './lag-verdict.ts'
 export interface ScalablePartition {
   readonly lag: bigint
   readonly word: LagWord
+  /** It is paused for its own backlog only, which more processes work off sooner. */
+  readonly isForBacklog?: boolean
 }
 
 /** More processes read no sooner what waits for an operator, a dependency or one event. */
@@ -15,7 +17,7 @@ const unreadable: ReadonlySet<LagWord> = new Set(['stopped', 'data-lost', 'stall
  * should have. It does not depend on how many processes there are, so that scaling does not oscillate. It is the sum of
  *
  * - the lag of partitions that can be read, where the largest counts no more than all others together: the records of one partition, and
- *   so of a hot key, are read by one process. A partition that is stalled, paused, stopped or waits for a dependency does not count;
+ *   so of a hot key, are read by one process. A partition that is stalled, paused by an operator, stopped or waits for a dependency does not count;
  * - due intents, of channels that are neither paused nor behind the open breaker of their only destination. A channel that works on one
  *   campaign at a time counts each campaign once. What waits for its time, a rate or an endpoint is not due.
  *
@@ -28,7 +30,7 @@ export function scalableBacklog(
   due: readonly DueWork[],
   channels: { readonly isBlocked: (channel: string) => boolean; readonly isSerial: (channel: string) => boolean },
 ): number {
-  const readable = partitions.filter(({ word }) => !unreadable.has(word)).map(({ lag }) => Number(lag))
+  const readable = partitions.filter(({ word, isForBacklog }) => !unreadable.has(word) || isForBacklog === true).map(({ lag }) => Number(lag))
   const total = sum(readable)
   const largest = Math.max(0, ...readable)
   const unread = total - Math.max(0, largest - (total - largest))

@@ -64,7 +64,8 @@ function ofServers({ database, schema, kafka, blocked, slow, groups }: StatusFac
     const sentence = `Topic ${missing.join(', ')} does not exist on these brokers.`
     findings.push({ kind: 'topic-missing', sentence, command: workerctl('topics apply') })
   }
-  const held = blocked.filter(({ forMs }) => forMs === null || forMs >= BLOCKED_MS)
+  const isStill = groups.some(({ report }) => report?.verdict.word === 'stalled')
+  const held = blocked.filter(({ pid, forMs }) => (pid === null ? isStill : forMs === null || forMs >= BLOCKED_MS))
   const [longest, ...others] = held.toSorted((one, other) => (other.forMs ?? 0) - (one.forMs ?? 0))
   if (longest !== undefined) {
     const more = others.length === 0 ? '' : ` ${others.length} more wait for a lock.`

@@ -116,3 +116,18 @@ test('the status reader counts dead letters of a day and an hour, held intents a
   ])
   expect(await reader.slowSessions()).toEqual([])
 })
+
+test('a session that holds locks on our tables is named even while no daemon waits for it, and one that has only read is not', async () => {
+  const reader = createInsideReader(db.sql, channelNames)
+  await db.sql.query(`INSERT INTO worker.progress (group_name, topic, partition, next_offset) VALUES ($1, 'domain-events', 0, 1)`, [group])
+  await db.transaction(async (reading) => {
+    await reading.query('SELECT count(*) FROM worker.progress')
+    await db.transaction(async (tx) => {
+      const [session] = await tx.query<{ pid: number }>('SELECT pg_backend_pid() AS pid FROM worker.progress FOR UPDATE')
+      await expect
+        .poll(() => reader.blocked())
+        .toMatchObject([{ pid: null, statement: 'worker.progress', by: { pid: session?.pid, state: 'idle in transaction' } }])
+    })
+  })
+  expect(await reader.blocked()).toEqual([])
+})

@@ -8,6 +8,8 @@ const MOST_LISTED = 20
 /** Intents deferred for one destination, counted at most. */
 const MOST_WAITING = 1_000
 const MOST_BLOCKED = 20
+/** As long as a daemon waits for a lock. */
+const HELD_SECONDS = 5
 
 /** What waits, and for what, as the tables and sessions of the database show it. Throws SqlError. */
 export function createInsideReader(sql: Sql, channels: readonly string[]): InsideReader {
@@ -32,13 +34,16 @@ export function createInsideReader(sql: Sql, channels: readonly string[]): Insid
     },
     blocked: async (): Promise<readonly BlockedStatement[]> => {
       const rows = await sql.query<BlockedRow>(blockedStatement, [MOST_BLOCKED])
-      return rows.map(({ pid, application, text, forMs, byPid, byApplication, byState, byForMs }) => ({
+      const waiting = rows.map(({ pid, application, text, forMs, ...by }) => ({
         pid,
         application,
         statement: text === null || text.startsWith('<') ? null : statementName(text),
         forMs,
-        by: { pid: byPid, application: byApplication, state: byState, forMs: byForMs },
+        by: holderOf(by),
       }))
+      const holders = await sql.query<Holder & { tables: string }>(holdersStatement, [MOST_BLOCKED, HELD_SECONDS])
+      const held = holders.map(({ tables, ...by }) => ({ pid: null, application: null, statement: tables, forMs: null, by: holderOf(by) }))
+      return [...waiting, ...held.filter(({ by }) => !waiting.some((one) => one.by.pid === by.pid))]
     },
   }
 }
@@ -52,15 +57,22 @@ interface DueRow {
   readonly counts: readonly number[]
 }
 
-interface BlockedRow {
-  readonly pid: number
-  readonly application: string
-  readonly text: string | null
-  readonly forMs: number | null
+interface Holder {
   readonly byPid: number
   readonly byApplication: string
   readonly byState: string | null
   readonly byForMs: number | null
+}
+
+function holderOf({ byPid, byApplication, byState, byForMs }: Holder): BlockedStatement['by'] {
+  return { pid: byPid, application: byApplication, state: byState, forMs: byForMs }
+}
+
+interface BlockedRow extends Holder {
+  readonly pid: number
+  readonly application: string
+  readonly text: string | null
+  readonly forMs: number | null
 }
 
 // Along `intents_due` from its newest end: at the other lie the entries of what has ended, for as long as nothing was vacuumed.
@@ -122,3 +134,20 @@ SELECT DISTINCT ON (waits.pid) waits.pid, waits.application_name AS application,
  CROSS JOIN LATERAL unnest(pg_blocking_pids(waits.pid)) AS blocking (pid)
   JOIN pg_stat_activity AS b ON b.pid = blocking.pid
  ORDER BY waits.pid, (b.wait_event_type IS NOT DISTINCT FROM 'Lock'), b.xact_start`
+
+// The platform writes the tables that are left out, in transactions of its own. A reader holds none of these modes.
+const holdersStatement = `
+SELECT a.pid AS "byPid", a.application_name AS "byApplication", a.state AS "byState",
+       (extract(epoch FROM clock_timestamp() - a.xact_start) * 1000)::float8 AS "byForMs",
+       string_agg(DISTINCT 'worker.' || c.relname, ', ') AS tables
+  FROM pg_locks AS l
+  JOIN pg_class AS c ON c.oid = l.relation AND c.relkind = 'r'
+  JOIN pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname = 'worker'
+  JOIN pg_stat_activity AS a ON a.pid = l.pid
+ WHERE l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+   AND l.mode IN ('RowShareLock', 'RowExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+   AND c.relname NOT IN ('outbox', 'suppressions') AND a.application_name NOT LIKE 'kafka-worker %'
+   AND a.xact_start < clock_timestamp() - $2::float8 * interval '1 second'
+ GROUP BY a.pid, a.application_name, a.state, a.xact_start
+ ORDER BY a.xact_start
+ LIMIT $1`

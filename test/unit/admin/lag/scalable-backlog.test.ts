@@ -16,6 +16,7 @@ describe('the number for autoscalers', () => {
     ['a partition without a member', partitions([40, 'no-member'], [60, 'no-member']), [], 80],
     ['a poison event in front of a partition', partitions([500, 'stalled'], [10, 'ok'], [10, 'ok']), [], 20],
     ['a pause', partitions([500, 'paused'], [500, 'paused']), [], 0],
+    ['a pause for its own backlog', partitions([500, 'paused'], [500, 'paused']).map((one) => ({ ...one, isForBacklog: true })), [], 1_000],
     ['a breaker', partitions([500, 'breaker-open'], [500, 'breaker-open']), [], 0],
     ['records that were deleted', partitions([500, 'data-lost'], [500, 'data-lost']), [], 0],
     ['due intents when Kafka has no lag', partitions([0, 'ok']), [due('webhook', 300)], 300],

@@ -157,6 +157,7 @@ describe('a system that is well', () => {
     ['a lag of the last seconds', of({ verdict: { word: 'falling-behind', sentence: '' }, lag: 900n, secondsBehind: 20 })],
     ['dead letters of yesterday', letters(0)],
     ['a lock that lasts for a moment', { blocked: [{ ...lock, forMs: 300, by: { pid: 99, application: 'psql', state: null, forMs: null } }] }],
+    ['a transaction that holds locks for which nobody waits', { blocked: [{ ...lock, pid: null, application: null, by: { pid: 99, application: 'psql', state: null, forMs: 9_000 } }] }],
     ['a group that rebalances', of({ partitions: [{ ...partition, owner: null }, { ...partition, partition: 1, owner: null }] })],
   ])('may have %s', (_, facts) => {
     expect(findProblems({ ...well, ...facts })).toEqual([])
