@@ -176,7 +176,7 @@ const process = {
   HTTP_HOST: withDefault(
     anyText('a host name or address'),
     '0.0.0.0',
-    'Listen address of /livez, /readyz, /status and /metrics; all interfaces by default, as containers need it. 127.0.0.1 keeps them on this machine.',
+    'Listen address of /livez, /readyz, /status, /lag and /metrics; all interfaces by default, as containers need it. 127.0.0.1 keeps them on this machine.',
   ),
   HTTP_PORT: withDefault(integer(0, 65_535), '9090', 'Port of the same; 0 takes a free port, which the log names.'),
   HTTP_TOKEN: optional(secretText, 'Bearer token of POST /suppressions on this port; unset disables that path.', 'whole'),

@@ -31,7 +31,7 @@ test('GET /lag names the stuck event and the session that holds its lock, the ho
       [mails],
     )
     const person = await platform.person(campaign)
-    const eventId = await fixture.publisher.publishUserSignedUp({ ...campaign, ...person })
+    const { eventId } = await fixture.publisher.publishUserSignedUp({ ...campaign, ...person })
     await eventually('the cause is a lock', async () => {
       const { verdict, cause, partitions } = await lag()
       if (verdict.word !== 'stalled' || cause?.is !== 'lock') return JSON.stringify({ verdict, cause, partitions })
