@@ -8,7 +8,7 @@ import { mavenArtifact } from './maven-artifact.ts'
 const run = promisify(execFile)
 
 /** A row of `kafka-consumer-groups.sh --describe`; null where it has a dash. */
-export interface ToolRow {
+interface ToolRow {
   readonly topic: string
   readonly partition: number
   readonly committed: bigint | null

@@ -27,7 +27,7 @@ interface Options {
 /** No pause is ordered yet. */
 export const noPauses: PauseReader = { pauses: () => Promise.resolve([]) }
 /** The longest wait for one answer of Kafka or the database, beside the measurement itself; milliseconds. */
-export const ANSWER_MS = 5_000
+const ANSWER_MS = 5_000
 
 const HELP = `
 Measures twice, --seconds apart, so that it can say whether a group catches up and when. LAG counts records after the offset that the group

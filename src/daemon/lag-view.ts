@@ -17,7 +17,7 @@ export interface LagView {
   readonly groups: Readonly<Record<string, Omit<GroupLagReport, 'group'>>>
 }
 
-export interface LagViewer {
+interface LagViewer {
   /** Observes at most once in five seconds and for as long as one deadline; never rejects. */
   view(): Promise<LagView>
 }
@@ -37,8 +37,14 @@ export function createLagViewer(of: {
   const sources: LagSources = {
     ...of.sources,
     kafka: {
-      members: share((group, topic) => kafka.members(group, topic), (group) => group),
-      heads: share((topic, offsets) => kafka.heads(topic, offsets), (topic, offsets) => `${topic} ${[...offsets.keys()].join(',')}`),
+      members: share(
+        (group, topic) => kafka.members(group, topic),
+        (group) => group,
+      ),
+      heads: share(
+        (topic, offsets) => kafka.heads(topic, offsets),
+        (topic, offsets) => `${topic} ${[...offsets.keys()].join(',')}`,
+      ),
     },
     inside: { inside: share(inside.inside, (group) => group), blocked: share(inside.blocked, () => '') },
   }

@@ -111,12 +111,12 @@ export function lockSentence({ pid, application, statement, forMs, by }: Blocked
 }
 
 /** Such as "offset 12 of partition 0 (user.signed_up, event <id>)". */
-export function eventText({ partition, offset, type, eventId }: RecordHead & { readonly partition: number }): string {
+function eventText({ partition, offset, type, eventId }: RecordHead & { readonly partition: number }): string {
   return `offset ${offset} of partition ${partition} (${type ?? 'no type in its headers'}${eventId === null ? '' : `, event ${eventId}`})`
 }
 
 /** The campaign that most of what is due in one channel belongs to; null when none stands out. */
-export function hotCampaign(due: readonly DueWork[]): LagCause | null {
+function hotCampaign(due: readonly DueWork[]): LagCause | null {
   for (const work of due.toSorted((a, b) => b.count - a.count)) {
     const [first] = work.campaigns
     if (first === undefined || work.count < HOT_LEAST || first.count < work.count * HOT_SHARE) continue

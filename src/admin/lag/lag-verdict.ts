@@ -19,18 +19,14 @@ export interface LagVerdict {
   readonly sentence: string
 }
 
-/** The positions of a group in one partition at a time. */
-export interface LagPosition {
+/** One measurement of one partition; the end of the log is measured whether or not the group commits. */
+export interface LagSample {
+  /** Milliseconds of a monotonic clock. */
+  readonly at: number
   readonly low: bigint
   readonly high: bigint
   /** Null when the group has never committed there. */
   readonly committed: bigint | null
-}
-
-/** One measurement of one partition; the end of the log is measured whether or not the group commits. */
-export interface LagSample extends LagPosition {
-  /** Milliseconds of a monotonic clock. */
-  readonly at: number
 }
 
 /** The conditions of the group besides its offsets. */
@@ -161,6 +157,6 @@ function endedWithin(samples: readonly LagSample[], position: bigint, since: num
   return samples.some((sample) => sample.at >= since && sample.high <= position)
 }
 
-export function records(count: bigint): string {
+function records(count: bigint): string {
   return count === 1n ? '1 record' : `${count} records`
 }

@@ -2,7 +2,7 @@ import type { DueWork } from './lag-ports.ts'
 import type { LagWord } from './lag-verdict.ts'
 
 /** A partition as an autoscaler's number sees it. */
-export interface ScalablePartition {
+interface ScalablePartition {
   readonly lag: bigint
   readonly word: LagWord
   /** It is paused for its own backlog only, which more processes work off sooner. */
@@ -30,7 +30,9 @@ export function scalableBacklog(
   due: readonly DueWork[],
   channels: { readonly isBlocked: (channel: string) => boolean; readonly isSerial: (channel: string) => boolean },
 ): number {
-  const readable = partitions.filter(({ word, isForBacklog }) => !unreadable.has(word) || isForBacklog === true).map(({ lag }) => Number(lag))
+  const readable = partitions
+    .filter(({ word, isForBacklog }) => !unreadable.has(word) || isForBacklog === true)
+    .map(({ lag }) => Number(lag))
   const total = sum(readable)
   const largest = Math.max(0, ...readable)
   const unread = total - Math.max(0, largest - (total - largest))

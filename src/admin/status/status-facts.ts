@@ -40,7 +40,7 @@ export interface StatusReader {
 }
 
 /** Events of the publishing outbox that wait. */
-export interface OutboxFacts {
+interface OutboxFacts {
   readonly due: number
   readonly failed: number
   readonly oldestSeconds: number

@@ -16,7 +16,11 @@ const group = 'email-workers'
 const campaign = (number: number) => `00000000-0000-4000-8000-00000000000${number}`
 
 /** `count` intents of a campaign, due for `dueSeconds`. */
-async function intents(count: number, more: { channel?: string; campaign?: number; dueSeconds?: number; state?: string; reason?: string; destination?: string } = {}) { // prettier-ignore
+async function intents(
+  count: number,
+  more: { channel?: string; campaign?: number; dueSeconds?: number; state?: string; reason?: string; destination?: string } = {},
+) {
+  // prettier-ignore
   const { channel = 'email', campaign: number = 1, dueSeconds = 10, state = 'pending', reason = null, destination = null } = more
   await db.sql.query(
     `INSERT INTO worker.intents (group_name, kind, version, channel, key, campaign_id, due_at, state, reason, destination)

@@ -73,7 +73,11 @@ describe('the report on the lag of a group', () => {
 
   it('knows no backlog while the database does not answer, and no figures while Kafka does not', () => {
     expect(reportLag(seen([40], { inside: null }), channels, 0)).toMatchObject({ scalableBacklog: null, due: null, lag: 40n })
-    expect(reportLag(seen([], { lag: null, members: null }), channels, 0)).toMatchObject({ lag: null, members: null, scalableBacklog: null })
+    expect(reportLag(seen([], { lag: null, members: null }), channels, 0)).toMatchObject({
+      lag: null,
+      members: null,
+      scalableBacklog: null,
+    })
   })
 
   it('lists a bounded number of partitions, the worst first', () => {
@@ -85,6 +89,10 @@ describe('the report on the lag of a group', () => {
 
   it('is that of the operator for a group that was stopped', () => {
     const report = reportLag(seen([40]), channels, 0, { ...process, stopped: 'Records are lost.' })
-    expect(report).toMatchObject({ verdict: { word: 'stopped', sentence: 'Records are lost.' }, cause: { is: 'stopped' }, scalableBacklog: 0 })
+    expect(report).toMatchObject({
+      verdict: { word: 'stopped', sentence: 'Records are lost.' },
+      cause: { is: 'stopped' },
+      scalableBacklog: 0,
+    })
   })
 })
