@@ -3,10 +3,10 @@ import { findGroup, groupsInUse, type OperatorGroup } from '../../src/admin/oper
 import type { GroupLagReport, PartitionReport } from '../../src/admin/lag/lag-report.ts'
 import { createLagMeasurer, type LagMeasurer } from '../../src/admin/lag/measure-lag.ts'
 import { roughly } from '../../src/admin/lag/lag-verdict.ts'
-import type { PauseReader } from '../../src/admin/lag/lag-ports.ts'
 import { requireTopics } from '../../src/admin/require-topics.ts'
 import { channelNames, channelWords } from '../../src/daemon/compose/channels.ts'
 import { createInsideReader } from '../../src/infra/postgres/admin/postgres-inside-reader.ts'
+import { createPauseAdmin } from '../../src/infra/postgres/admin/postgres-pause-admin.ts'
 import { createProgressAdmin } from '../../src/infra/postgres/admin/postgres-progress-admin.ts'
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
 import { systemClock } from '../../src/std/clock.ts'
@@ -24,8 +24,6 @@ interface Options {
   readonly json?: boolean
 }
 
-/** No pause is ordered yet. */
-export const noPauses: PauseReader = { pauses: () => Promise.resolve([]) }
 /** The longest wait for one answer of Kafka or the database, beside the measurement itself; milliseconds. */
 const ANSWER_MS = 5_000
 
@@ -77,7 +75,12 @@ export function lagMeasurer(
   return createLagMeasurer({
     groups,
     admin,
-    sources: { kafka: admin, inside: createInsideReader(database.sql, channelNames), pauses: noPauses, deadlineMs: ANSWER_MS },
+    sources: {
+      kafka: admin,
+      inside: createInsideReader(database.sql, channelNames),
+      pauses: createPauseAdmin(database),
+      deadlineMs: ANSWER_MS,
+    },
     channels: channelWords,
     clock: systemClock,
   })

@@ -21,6 +21,7 @@ import { addMigrate } from './migrate.ts'
 import { addOffsetsReset } from './offsets-reset.ts'
 import { addOffsetsShow } from './offsets-show.ts'
 import { addOutboxList, addOutboxRequeue } from './outbox.ts'
+import { addPause, addPauseList, addResume } from './pause.ts'
 import { addReconcile } from './reconcile.ts'
 import { addStatus } from './status.ts'
 import { addSuppressionsList, addSuppressionsRemove } from './suppressions.ts'
@@ -76,6 +77,10 @@ export function createProgram(terminal: Terminal): Command {
   addIntentsShow(intents, terminal)
   for (const change of ['retry', 'cancel', 'mark-sent'] as const) addIntentsChange(intents, change, terminal)
   addDeadLettersList(program.command('dead-letters').description('records that could not be processed'), terminal)
+  const pauses = program.command('pause').description('stop reading or executing for a while, in all daemons')
+  addPause(pauses, terminal)
+  addPauseList(pauses, terminal)
+  addResume(program.command('resume').description('end a pause before its time is over'), terminal)
   const outbox = program.command('outbox').description('events that the platform published in its transactions')
   addOutboxList(outbox, terminal)
   addOutboxRequeue(outbox, terminal)

@@ -10,6 +10,7 @@ import { MOST_DEAD_LETTERS, type GroupFacts, type StatusFacts } from '../../src/
 import type { TopicAdmin } from '../../src/admin/topics/topic-admin.ts'
 import { channelNames, channelWords } from '../../src/daemon/compose/channels.ts'
 import { createInsideReader } from '../../src/infra/postgres/admin/postgres-inside-reader.ts'
+import { createPauseAdmin } from '../../src/infra/postgres/admin/postgres-pause-admin.ts'
 import { createProgressAdmin } from '../../src/infra/postgres/admin/postgres-progress-admin.ts'
 import { createStatusReader } from '../../src/infra/postgres/admin/postgres-status-reader.ts'
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
@@ -21,7 +22,7 @@ import { systemClock } from '../../src/std/clock.ts'
 import { asSentence, messageOf, OperatorError } from '../../src/std/failure.ts'
 import { SqlError, type Database } from '../../src/std/sql.ts'
 import { configure, withDatabase, withKafka } from './connections.ts'
-import { lagMeasurer, noPauses } from './lag.ts'
+import { lagMeasurer } from './lag.ts'
 import { renderJson } from './render-json.ts'
 import { renderTable } from './render-table.ts'
 import type { Terminal } from './terminal.ts'
@@ -72,7 +73,7 @@ async function gather(config: Config, groups: readonly OperatorGroup[]): Promise
     deadLetters: [],
     work: [],
     outbox: null,
-    pauses: await noPauses.pauses(),
+    pauses: [],
     channels: channelWords,
   }
   const facts = await withDatabase(config, async (opened) => {
@@ -105,9 +106,10 @@ async function schemaSentence({ sql }: Database): Promise<{ readonly sentence: s
 }
 
 async function ofDatabase(
-  { sql }: Database,
+  database: Database,
   groups: readonly OperatorGroup[],
-): Promise<Pick<StatusFacts, 'blocked' | 'slow' | 'deadLetters' | 'work' | 'outbox'>> {
+): Promise<Pick<StatusFacts, 'blocked' | 'slow' | 'deadLetters' | 'work' | 'outbox' | 'pauses'>> {
+  const { sql } = database
   const reader = createStatusReader(sql, MOST_DEAD_LETTERS)
   return {
     blocked: await createInsideReader(sql, channelNames).blocked(),
@@ -115,6 +117,7 @@ async function ofDatabase(
     deadLetters: await reader.deadLetters(),
     work: await reader.openWork(groups.map(({ id }) => id)),
     outbox: await countOutbox(sql, MOST_OUTBOX_ROWS),
+    pauses: await createPauseAdmin(database).active(),
   }
 }
 

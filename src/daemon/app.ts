@@ -40,6 +40,7 @@ import { composeReports } from './compose/reports.ts'
 import { systemClock } from '../std/clock.ts'
 import { watchStatements } from './slow-statements.ts'
 import { createTasks } from './periodic-tasks.ts'
+import { composePauses } from './compose/follow-pauses.ts'
 import { DATABASE_PROBE } from './watchdog.ts'
 import { messageOf, OperatorError } from '../std/failure.ts'
 import type { Fact, Observe } from '../model/fact.ts'
@@ -49,6 +50,8 @@ const RELAY_LOOK_MS = 5_000
 /** Interval and deadline of the database probe for readiness; milliseconds. */
 const PROBE_MS = 1_000
 const PROBE_DEADLINE_MS = 5_000
+/** How often the pauses of operators are read; milliseconds. */
+const PAUSES_MS = 2_000
 /** Interval of the watchdog; milliseconds. */
 const LOOK_MS = 1_000
 /** Statements of one look at the outbox that may wait for the database one after the other. */
@@ -149,7 +152,7 @@ export function createApp(
   const groups = consumers.map((consumer) => composeGroup(consumer, shared))
 
   let phase: 'booting' | 'running' | 'stopping' = 'booting'
-  let isQuiet = false
+  let quietSince: number | null = null
   const tasks = createTasks({
     clock,
     signal: stopping.signal,
@@ -165,21 +168,21 @@ export function createApp(
     observe,
   )
   const statements = watchStatements(pools, prompt, observe)
+  const pauses = composePauses({ groups, sql: prompt, store: intentStore, clock, observe, onWaiting: (sentence) => log.warn(sentence) })
   const reports = composeReports({
+    pauses,
     config,
     pools,
     channels: composed.channels,
     groups,
     admin,
-    // No pause is ordered yet.
-    pauses: { pauses: () => Promise.resolve([]) },
     outbox,
     database,
     statements,
     metrics,
     log,
     clock,
-    process: () => ({ phase, quiet: isQuiet, tasks: tasks.progress() }),
+    process: () => ({ phase, quietSince, tasks: tasks.progress() }),
   })
   observers.push((fact) => reports.onFact(fact))
   if (also.observe !== undefined) observers.push(also.observe)
@@ -217,6 +220,7 @@ export function createApp(
     })
     if (signal.aborted) return
     database.onAnswered()
+    await pauses.first(signal)
     await deadLetters.connect()
     if (outbox !== null) {
       tasks.schedule('outbox relay', config.outbox.pollMs, OUTBOX_STATEMENTS * pools.outbox.longestStatementMs, () => outbox.turn())
@@ -235,6 +239,7 @@ export function createApp(
     const collectWhenIdle = idleMemory(ofThisProcess())
     reports.start()
     tasks.schedule(DATABASE_PROBE, PROBE_MS, PROBE_DEADLINE_MS + pools.accept.longestStatementMs, () => database.probe())
+    tasks.schedule('pauses', PAUSES_MS, PROBE_DEADLINE_MS + pools.delivery.longestStatementMs, () => pauses.poll())
     tasks.schedule('idle memory', COLLECT_MS, LOOK_MS, async () => collectWhenIdle())
     tasks.schedule('slow statements', LOOK_MS, PROBE_DEADLINE_MS, () => statements.check())
     startMaintenance(tasks, { config, pools, groups, breakerRecord, intentStore, leaderboard, clock, observe, signal: stopping.signal })
@@ -282,8 +287,8 @@ export function createApp(
   }
 
   function quiet(on: boolean): void {
-    if (isQuiet === on || phase === 'stopping') return
-    isQuiet = on
+    if ((quietSince !== null) === on || phase === 'stopping') return
+    quietSince = on ? clock.now() : null
     for (const { source, workers } of groups) {
       source.quiet(on)
       workers.quiet(on)

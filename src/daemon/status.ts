@@ -14,11 +14,16 @@ import type { IntentStore } from '../delivery/intent-store.ts'
 import type { Clock } from '../std/clock.ts'
 import type { Fact } from '../model/fact.ts'
 import type { LogAdmin } from '../ingest/log-admin.ts'
+import { coversGroup, pauseOfPartition, pauseSentence, pauseTerms, type Pause } from '../model/pause.ts'
 
 /** The body of GET /status, for operators; not meant for probes. */
 export interface Status {
   readonly live: HealthReport
   readonly ready: HealthReport
+  /** Since when this process takes no new work because of SIGTSTP; null while it does. */
+  readonly quietSince: string | null
+  /** What operators have paused, the oldest first. */
+  readonly pauses: readonly Omit<Pause, 'id'>[]
   readonly groups: Readonly<Record<string, GroupReport>>
   readonly dependencies: {
     readonly database: HealthCheck
@@ -89,6 +94,9 @@ export function createStatus(of: {
   /** Null: this process does not publish the outbox. */
   readonly outbox: { status(): OutboxStatus } | null
   countOutbox(limit: number): Promise<OutboxCounts>
+  readonly pauses: { current(): readonly Pause[] }
+  /** Milliseconds since 1970; null while the process is not quiet. */
+  quietSince(): number | null
   readonly clock: Clock
 }): { status(): Promise<Status>; onFact(fact: Fact): void; viewOf(group: Pick<Group, 'id' | 'worker' | 'source' | 'kinds'>): ProcessView } {
   const paused = new Map<string, Set<string>>()
@@ -131,11 +139,14 @@ export function createStatus(of: {
     ])
     const { paused: reasons, blocked, stopped } = viewOf({ id, worker, source, kinds })
     const circumstances = { members, paused: reasons.length === 0 ? null : reasons.join(', '), breaker: blocked && blocked.because }
+    const own = of.pauses.current().filter((pause) => coversGroup(pause, id))
+    const closed = own.find(({ scope, target }) => scope === 'channel' && kinds.channels.some((channel) => channel === target))
     const samples = samplesOf(of.lag, id)
     const latest = of.lag.latest()?.groups.get(id)
     const verdicts = new Map<number, LagVerdict>()
     for (const partition of latest?.partitions.keys() ?? []) {
-      verdicts.set(partition, partitionVerdict(samples.get(partition) ?? [], circumstances))
+      const pause = pauseOfPartition(own, id, partition)
+      verdicts.set(partition, partitionVerdict(samples.get(partition) ?? [], { ...circumstances, held: pause && pauseTerms(pause) }))
     }
     const lagOf = (partition: number) => Number(latest?.partitions.get(partition)?.lag ?? 0n)
     return {
@@ -144,7 +155,10 @@ export function createStatus(of: {
       owned,
       paused: reasons,
       members,
-      verdict: stopped !== null ? { word: 'stopped', sentence: stopped } : groupVerdict(verdicts, due ?? [], blocked && blocked.but),
+      verdict:
+        stopped !== null
+          ? { word: 'stopped', sentence: stopped }
+          : groupVerdict(verdicts, due ?? [], blocked && blocked.but, closed ? pauseSentence(closed) : null),
       lag: Number(latest?.total ?? 0n),
       secondsBehind: latest?.secondsBehind ?? null,
       oldestDueSeconds: due && Object.fromEntries(due.map(({ channel, ms }) => [channel, Math.round(ms / 1_000)])),
@@ -201,7 +215,17 @@ export function createStatus(of: {
         endpoints: away,
         endpointsAway: of.dependencies.endpoints().length,
       }
-      return { live: of.health.live(), ready, dependencies, groups: Object.fromEntries(reports), outbox: published, slowStatements }
+      const quietSince = of.quietSince()
+      return {
+        live: of.health.live(),
+        ready,
+        quietSince: quietSince === null ? null : new Date(quietSince).toISOString(),
+        pauses: of.pauses.current().map(({ id: _id, ...pause }) => pause),
+        dependencies,
+        groups: Object.fromEntries(reports),
+        outbox: published,
+        slowStatements,
+      }
     },
   }
 }

@@ -7,6 +7,7 @@ import type { Performed } from './channel.ts'
 import type { Intent } from '../model/intent.ts'
 import type { IntentStore, Reply, SettleOptions, Settlement } from './intent-store.ts'
 import type { KindRows, RecordOutcomes } from '../model/intent-kind.ts'
+import type { Pause } from '../model/pause.ts'
 import { onlyValue } from '../std/only-value.ts'
 
 /** Writes of an outcome that the platform's tables may refuse before it is written without them. */
@@ -25,6 +26,7 @@ export interface Recording {
 /**
  * `recording`: a worker need not wait until the outcome is written, a stop must.
  * `unavailable`: nothing was started or written; the claim is to be released. `deferred`: put back until its destination has a permit.
+ * `paused`: nothing was started or written; the claim is to be released, and the intent set aside until the pause is over.
  * `busy`: nothing was written; it can be executed again when its quick destination has a permit, for which up to `mayWait` deliveries may wait
  * in this process. Where that are too many, `defer` puts it back.
  */
@@ -33,6 +35,7 @@ export type Executed =
   | { readonly is: 'lost' }
   | { readonly is: 'unavailable'; readonly reason: string }
   | { readonly is: 'deferred'; readonly destination: string }
+  | { readonly is: 'paused'; readonly pause: Pause }
   | { readonly is: 'busy'; readonly destination: string; readonly mayWait: number; readonly defer: () => Promise<Executed> }
 
 /**

@@ -8,6 +8,8 @@ import type { ClaimRequest, IntentStore } from './intent-store.ts'
 import type { KindTable } from './kind-table.ts'
 import { mostPerChannel } from './bulkhead.ts'
 import { DeferredIntents } from './deferred-intents.ts'
+import { putAside } from './put-aside.ts'
+import type { WorkGate } from './work-gate.ts'
 
 /** How long a claim that found nothing for others counts: at least so many milliseconds, and at least so many times what it took. */
 const ALONE_MS = 250
@@ -36,7 +38,8 @@ export interface ClaimingSettings {
   readonly leaseMs: (channel: ChannelName) => number
   /** Called before each query. */
   readonly turn: () => void
-  readonly clock: Pick<Clock, 'monotonic'>
+  readonly clock: Pick<Clock, 'monotonic' | 'now'>
+  readonly gate: WorkGate
   readonly observe: Observe
 }
 
@@ -64,11 +67,14 @@ export interface Claiming {
 }
 
 export function createClaiming(settings: ClaimingSettings): Claiming {
-  const { group, nextOwner, poolSize, kinds, store, destinations, queue, room, isWorthAClaim, leaseMs, turn, clock, observe } = settings
+  const { group, nextOwner, poolSize, kinds, store, destinations, queue, room, isWorthAClaim, leaseMs, turn, clock, gate, observe } =
+    settings
   const claims = new Map<ChannelName, number>()
   const deferred = new Map<ChannelName, DeferredIntents>()
   for (const channel of kinds.channels) {
-    if (destinations.defers(channel)) deferred.set(channel, new DeferredIntents({ group, channel, store, destinations, queue, clock }))
+    if (!destinations.defers(channel)) continue
+    const isPaused = (destination: string) => gate.isDestinationPaused(destination)
+    deferred.set(channel, new DeferredIntents({ group, channel, store, destinations, queue, clock, isPaused }))
   }
   /** Channels whose last claim came back short: nothing more was due than was claimed. */
   const short = new Set<ChannelName>()
@@ -124,7 +130,10 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
   async function isAnyDue(): Promise<boolean> {
     turn()
     try {
-      return await store.isDue(group, kinds.channels)
+      return await store.isDue(
+        group,
+        kinds.channels.filter((channel) => !gate.isClosed(channel)),
+      )
     } catch {
       // The database is away or too slow, which its probe reports; the next poll is the retry.
       return false
@@ -197,19 +206,39 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
       if (full || !isOfAll || writes !== writesBefore) short.delete(channel)
       else short.add(channel)
       if (intents.length > 0) observe({ is: 'claimed', group, channel, count: intents.length })
+      const unpaused = await withoutPaused(intents)
       // Before any of them begins: an account could take all free workers through unknown campaigns.
-      const unknown = queue.campaignsOfUnknownAccount(intents)
+      const unknown = queue.campaignsOfUnknownAccount(unpaused)
       if (unknown.length > 0) await learnAccounts(unknown)
       // A full claim without a single live intent, say, does not mean that others have live ones.
       const isFound = (kind: Urgency) => intents.some((intent) => (intent.class === 'live') === (kind === 'live'))
       const saysMore = (kind: Urgency) => isFound(kind) && performance.now() >= aloneUntil[kind]
       if (full) for (const kind of pass.finds.filter(saysMore)) queue.alone[kind] = false
-      queue.add(intents)
+      queue.add(unpaused)
       return full
     } catch {
       // The database is away or too slow, which its probe reports; the next claim is the retry.
       short.add(channel)
       return false
+    }
+  }
+
+  /** Sets aside what a pause covers. Throws SqlError. */
+  async function withoutPaused(intents: readonly Intent[]): Promise<readonly Intent[]> {
+    if (gate.isOpen) return intents
+    try {
+      await gate.learn(intents)
+      const held = intents.flatMap((intent) => {
+        const pause = gate.pauseOf(intent)
+        return pause === null ? [] : [{ intent, pause }]
+      })
+      await putAside(store, held, clock.now())
+      const paused = new Set(held.map(({ intent }) => intent))
+      return intents.filter((intent) => !paused.has(intent))
+    } catch (error) {
+      // Without the database they are not released: their leases expire later.
+      await store.release(intents.map(({ claim }) => claim)).catch(() => undefined)
+      throw error
     }
   }
 

@@ -20,6 +20,8 @@ export interface DeferredOf {
   readonly destinations: Destinations
   readonly queue: LocalQueue
   readonly clock: Pick<Clock, 'monotonic'>
+  /** Deliveries to the destination are paused: nothing is claimed for it. */
+  readonly isPaused: (destination: string) => boolean
 }
 
 interface Known {
@@ -69,7 +71,7 @@ export class DeferredIntents {
    */
   async wanted(): Promise<{ readonly wanted: Wanted; readonly at: number }> {
     await this.#search()
-    const { group, channel, destinations, queue } = this.#on
+    const { group, channel, destinations, queue, isPaused } = this.#on
     const bulkhead = destinations.bulkhead(group, channel)
     for (const destination of queue.waitingFor(channel)) bulkhead?.take(destinations.paceOf(channel, destination))
     const newest = this.#newestFirst ? this.#newest() : []
@@ -77,7 +79,7 @@ export class DeferredIntents {
     const wanted = new Map<string, Wanted[number]>()
     for (const destination of [...newest, ...this.#unproven(), ...this.#known.keys()]) {
       if (wanted.size >= PER_CLAIM) break
-      if (wanted.has(destination)) continue
+      if (wanted.has(destination) || isPaused(destination)) continue
       const pace = destinations.paceOf(channel, destination)
       const bound = queue.boundFor(channel, destination)
       // Those that are more than it has permits take the places in line, before newer ones.

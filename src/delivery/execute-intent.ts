@@ -43,6 +43,8 @@ async function transact<Name extends ChannelName>(
   const attempt = new Attempt(executor, intent, onStage)
   const message = await prepared(executor.store, kind, intent, attempt)
   if (message === null) return attempt.executed
+  const pause = executor.gate?.pauseOf(intent) ?? null
+  if (pause !== null) return { is: 'paused', pause }
   attempt.started()
   attempt.enter('transaction')
   try {

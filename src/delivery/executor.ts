@@ -4,6 +4,7 @@ import type { Channels } from './define-channel.ts'
 import type { Destinations } from './destinations.ts'
 import type { IntentStore } from './intent-store.ts'
 import type { KindTable } from './kind-table.ts'
+import type { WorkGate } from './work-gate.ts'
 
 /** Everything that the execution of an intent needs. */
 export interface Executor {
@@ -16,4 +17,6 @@ export interface Executor {
   readonly observe: Observe
   /** Policy for mails whose outcome is unknown: retry once, or hold for the operator. */
   readonly ambiguous: { readonly hold: boolean; readonly retryMs: number }
+  /** What operators have paused; nothing where it is left out. */
+  readonly gate?: WorkGate | undefined
 }

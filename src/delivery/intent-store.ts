@@ -3,6 +3,7 @@ import type { BreakerStore } from './breaker-history.ts'
 import type { Claim, Frozen, Intent, IntentClass, IntentDraft, IntentState } from '../model/intent.ts'
 import type { AttemptOutcome, Composed, OutcomeNote, KindRows, KindValues, RecordOutcomes } from '../model/intent-kind.ts'
 import type { ChannelName } from '../model/messages.ts'
+import type { Pause } from '../model/pause.ts'
 import type { DeliveryLog } from './delivery-log-table.ts'
 
 /** What a process can execute of one group and channel. */
@@ -109,6 +110,18 @@ export interface StartDecision<Message> {
 export type StartedWith =
   { readonly is: 'started'; readonly frozen: Frozen } | { readonly is: 'skip'; readonly reason: string } | { readonly is: 'lost' }
 
+/** Due intents of one group, channel and class that a pause covers. */
+export interface SetAside {
+  readonly pause: Pick<Pause, 'id' | 'scope' | 'target'>
+  readonly group: string
+  readonly channel: ChannelName
+  readonly class: IntentClass
+  /** Pending intents that are known to be under the pause. */
+  readonly ids: readonly string[]
+  /** They are due again when the pause is over, and after so long at the latest; milliseconds. */
+  readonly forMs: number
+}
+
 /** The port to the intents. Every write proves the claim by (id, owner, claims); `lost` means drop the work. */
 export interface IntentStore extends BreakerStore {
   /** Reads outside any transaction that writes. */
@@ -161,6 +174,15 @@ export interface IntentStore extends BreakerStore {
   postponeCampaign(intent: Intent, to: { readonly reason: string; readonly afterMs: number }): Promise<number>
   /** Makes a batch of intents due that wait for a campaign which is no longer paused. */
   resumeCampaigns(): Promise<{ readonly resumed: number; readonly all: boolean }>
+  /** The event types of intents, by event id, as far as the outcomes of their events are on record. */
+  eventTypes(intents: readonly Pick<Intent, 'group' | 'eventId'>[]): Promise<ReadonlyMap<string, string>>
+  /**
+   * Takes intents under a pause of a campaign, destination or type out of the order of what is due: these, and what is due next under it, as
+   * far as a search of bounded cost finds it. Resolves to how many.
+   */
+  setAside(request: SetAside): Promise<number>
+  /** Makes a batch of intents due that were set aside for a pause which is over. */
+  wakePaused(): Promise<{ readonly woken: number; readonly all: boolean }>
   /** Destinations with deferred intents, in their order and behind `after`, at most `limit`. */
   deferredDestinations(group: string, channel: ChannelName, after: string, limit: number): Promise<readonly string[]>
   /** How many intents that this one has written are still unfinished (the mails of a broadcast), counted up to `limit`. */

@@ -8,6 +8,7 @@ import type { Executor } from './executor.ts'
 import type { OutcomeSignal } from './outcome-signal.ts'
 import type { Frozen, Intent } from '../model/intent.ts'
 import type { ChannelName, Messages } from '../model/messages.ts'
+import type { Pause } from '../model/pause.ts'
 import type { Settlement, StartAnswer, StartDecision, StartWithRequest } from './intent-store.ts'
 import type { Composed, IntentKind, Start, Started } from '../model/intent-kind.ts'
 import { prepared } from './prepare-intent.ts'
@@ -37,6 +38,8 @@ export async function sendIntent<Channel extends ChannelName>(
   if (message === null) return attempt.executed
 
   const destination = channel.destinationOf(message)
+  const pause = executor.gate?.pauseOf(intent, destination) ?? null
+  if (pause !== null) return { is: 'paused', pause }
   const permit = executor.destinations.acquire(channel.name, destination, intent.group)
   if (!('release' in permit)) return withoutPermit(executor, permit, destination, channel.name, attempt)
   let outcomeSignal: OutcomeSignal = { is: 'none' }
@@ -44,6 +47,9 @@ export async function sendIntent<Channel extends ChannelName>(
   try {
     attempt.enter('connection')
     slot = await channel.acquire(message, signal)
+    // A connection may have been waited for for long: this is the last moment before the attempt.
+    const pausedMeanwhile = await pausedSince(executor, intent, destination)
+    if (pausedMeanwhile !== null) return { is: 'paused', pause: pausedMeanwhile }
     attempt.enter('start')
     const started = await start(executor, kind, channel, intent, message, slot, attempt, signal)
     if (started === null) return attempt.executed
@@ -74,6 +80,13 @@ export async function sendIntent<Channel extends ChannelName>(
     slot?.release()
     permit.release(outcomeSignal)
   }
+}
+
+/** The pause that covers the intent by now, though none did when it was claimed. */
+async function pausedSince({ gate }: Executor, intent: Intent, destination: string): Promise<Pause | null> {
+  if (gate === undefined || gate.isOpen) return null
+  await gate.learn([intent])
+  return gate.pauseOf(intent, destination)
 }
 
 /** An intent stays due where its whole channel waits. Where only its destination does it is deferred, so that no claim of others reads it. */

@@ -7,8 +7,11 @@ import { executeIntent } from './execute-intent.ts'
 import type { Executor } from './executor.ts'
 import { LocalQueue, type Ended } from './local-queue.ts'
 import { prepareInBlocks } from './prepare-in-blocks.ts'
+import { putAside } from './put-aside.ts'
+import { createWorkGate } from './work-gate.ts'
 import type { Intent } from '../model/intent.ts'
 import type { ChannelName } from '../model/messages.ts'
+import { coversGroup, type Pause } from '../model/pause.ts'
 
 export interface IntentWorkersSettings {
   readonly group: string
@@ -59,6 +62,11 @@ export interface IntentWorkers {
   turns(): number | null
   /** `true`: claims no more and takes no reservations, while claimed intents go on; `false`: back to normal. */
   quiet(on: boolean): void
+  /**
+   * Replaces what operators have paused. Nothing under a pause begins from here on, and no attempt of it is counted; an attempt that has begun
+   * is finished. Pauses of other groups are ignored.
+   */
+  pause(pauses: readonly Pause[]): void
   /** Claims no more, releases what has not begun, and resolves when the last running intent has ended. Idempotent. */
   stop(): Promise<void>
   /** Aborts running sends and records their outcomes as far as possible. */
@@ -79,11 +87,14 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
     },
     isFull: (channel, destination, claimed) => destinations.isFull(channel, destination, claimed),
   })
-  const executor: Executor = { ...settings.executor, kinds: prepareInBlocks(kinds, { waiting: () => queue.waiting, clock }) }
+  const gate = createWorkGate(store)
+  const executor: Executor = { ...settings.executor, gate, kinds: prepareInBlocks(kinds, { waiting: () => queue.waiting, clock }) }
   const running = new Map<Intent, Omit<RunningIntent, 'waitsFor'> & { readonly waitsFor: () => string | null }>()
   /** Outcomes on their way into the database, and those of them that are tried for the first time. */
   const recording = new Set<Promise<void>>()
   const firstTries = new Set<Promise<void>>()
+  /** Claims on their way back, because a pause came after them. */
+  const returning = new Set<Promise<void>>()
   const cut = new AbortController()
   let reserved = 0
   let turns = 0
@@ -97,7 +108,7 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
   let stopped: Promise<void> | null = null
 
   /** Intents of the channel that may still be claimed. */
-  const room = (channel: ChannelName) => (isQuiet ? 0 : queue.room(channel) - reserved)
+  const room = (channel: ChannelName) => (isQuiet || gate.isClosed(channel) ? 0 : queue.room(channel) - reserved)
   const freeWorkers = () => (isQuiet ? 0 : poolSize - queue.withoutLine - reserved)
   /** Nothing is claimed before half of those that may wait have begun: a claim takes a block. */
   const isWorthAClaim = (channel: ChannelName) => room(channel) >= Math.max(1, Math.floor(queue.ahead / 2))
@@ -112,6 +123,7 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
     isWorthAClaim,
     leaseMs,
     turn: () => (turns += 1),
+    gate,
   })
 
   async function run(): Promise<void> {
@@ -142,6 +154,17 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
     if (intents.length > 0) await store.release(intents.map((intent) => intent.claim)).catch(() => undefined)
   }
 
+  /** Releases claims beside the loop, which then looks again. */
+  function giveBack(intents: readonly Intent[]): void {
+    if (intents.length === 0) return
+    const back = releaseClaims(intents).then(() => {
+      returning.delete(back)
+      claiming.moreWritten()
+      notify()
+    })
+    returning.add(back)
+  }
+
   async function work(intent: Intent, waitedMs: number): Promise<Ended> {
     const { id, channel } = intent
     const since = clock.now()
@@ -149,6 +172,11 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
       running.set(intent, { intentId: id, channel, kind: intent.kind, since, stage, stageSince: clock.now(), waitsFor })
     enter('prepare', () => null)
     try {
+      const pause = gate.pauseOf(intent)
+      if (pause !== null) {
+        await putAside(store, [{ intent, pause }], clock.now())
+        return 'not-done'
+      }
       // After a long wait for a worker the lease might end during the wait for a connection: a new claim has a full lease.
       const longestMs = channels[channel].deadlineMs / 2
       if (waitedMs > longestMs) {
@@ -166,6 +194,7 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
         executed = stopping ? { is: 'unavailable', reason: 'stopping' } : await executed.defer()
       }
       if (executed.is === 'unavailable') await releaseClaims([intent, ...(claiming.isAway(channel) ? queue.takeOf(channel) : [])])
+      if (executed.is === 'paused') await putAside(store, [{ intent, pause: executed.pause }], clock.now())
       if (executed.is === 'deferred') claiming.deferred(intent, executed.destination)
       if (executed.is === 'done' && executed.recording !== undefined) await record(intent, executed.recording)
       return executed.is === 'done' ? 'done' : 'not-done'
@@ -198,7 +227,9 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
 
   function reserve(): OpenReservation {
     const channel = kinds.channels[0]
-    const count = channel === undefined || stopping ? 0 : Math.max(0, Math.min(freeWorkers(), claiming.mayOvertake(channel)))
+    // An accept does not know what is paused: its intents are claimed from the database then.
+    const count =
+      channel === undefined || stopping || !gate.isOpen ? 0 : Math.max(0, Math.min(freeWorkers(), claiming.mayOvertake(channel)))
     reserved += count
     const free = channel && { channel, count, leaseMs: leaseMs(channel), share: queue.share, held: queue.perCampaign() }
     return {
@@ -206,7 +237,8 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
       release(written) {
         reserved -= count
         if (written !== null) {
-          queue.add(written.claimed)
+          if (gate.isOpen) queue.add(written.claimed)
+          else giveBack(written.claimed)
           if (written.intents > written.claimed.length) claiming.moreWritten()
         }
         // The reservation may have left no room for a claim.
@@ -251,6 +283,14 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
       claiming.moreWritten()
       notify()
     },
+    pause(pauses) {
+      const change = gate.set(pauses.filter((pause) => coversGroup(pause, group)))
+      if (change === 'same') return
+      // What waits in memory was claimed before: whether it is under a new pause is looked up when it is claimed again.
+      if (change === 'more') giveBack(queue.clear())
+      claiming.moreWritten()
+      notify()
+    },
     stop() {
       stopped ??= (async () => {
         stopping = true
@@ -260,7 +300,7 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
         if (reserved > 0) await new Promise<void>((resolve) => (unreserved = resolve))
         await releaseClaims(queue.clear())
         await queue.idle()
-        await Promise.all(recording)
+        await Promise.all([...recording, ...returning])
       })()
       return stopped
     },

@@ -84,6 +84,8 @@ export interface RecordSource {
   /** Stops fetching from all partitions, now and in later assignments, until {@link resume}; batches in flight continue. */
   pause(): void
   resume(): void
+  /** Fetches nothing of these partitions, now and in later assignments, until the next call; batches in flight continue. */
+  hold(partitions: ReadonlySet<number>): void
   /**
    * Ends the assignment and starts it again, as a rebalance would, so that `assigned` is called for new start offsets. Does nothing
    * without an assignment, or when a join is pending.

@@ -24,6 +24,8 @@ export interface WatchedSource extends RecordSource {
   isQuiet(): boolean
   /** Switches quiet mode: fetching stops regardless of pause and resume; membership and batches in flight continue. */
   quiet(on: boolean): void
+  /** What operators have paused: the whole group, or these partitions of it. Kept like quiet mode. */
+  block(what: 'all' | ReadonlySet<number>): void
   /** Replaces a source that has ended with a new one; quiet mode is kept. */
   reopen(): void
 }
@@ -41,6 +43,7 @@ export function watchSource(open: () => RecordSource, now: () => number): Watche
   const entries = new Set<Entry>()
   let isPaused = false
   let isQuiet = false
+  let blocked: 'all' | ReadonlySet<number> = new Set()
 
   async function track<Result>(partition: number, records: number, work: () => Promise<Result>): Promise<Result> {
     const entry: Entry = { partition, records, since: now(), steps: 0, waitsFor: null }
@@ -68,10 +71,14 @@ export function watchSource(open: () => RecordSource, now: () => number): Watche
     }
   }
 
+  const isStopped = () => isPaused || isQuiet || blocked === 'all'
+
   function applyPause(): void {
-    if (isPaused || isQuiet) source.pause()
+    if (isStopped()) source.pause()
     else source.resume()
   }
+
+  const partitionsHeld = (): ReadonlySet<number> => (blocked === 'all' ? new Set() : blocked)
 
   return {
     start: (handlers) => source.start(watched(handlers)),
@@ -87,13 +94,20 @@ export function watchSource(open: () => RecordSource, now: () => number): Watche
       isQuiet = on
       applyPause()
     },
+    block(what) {
+      blocked = what
+      source.hold(partitionsHeld())
+      applyPause()
+    },
     reopen() {
       source = open()
       isPaused = false
+      if (partitionsHeld().size > 0) source.hold(partitionsHeld())
       applyPause()
     },
-    isFetchingPaused: () => isPaused || isQuiet,
+    isFetchingPaused: isStopped,
     isQuiet: () => isQuiet,
+    hold: (partitions) => source.hold(partitions),
     restartAssignment: () => source.restartAssignment(),
     commit: (assignment, offsets) => source.commit(assignment, offsets),
     stop: (flush) => source.stop(flush),

@@ -1,5 +1,6 @@
 import type { DeadLetterReason } from './dead-letter-reason.ts'
 import type { OutboxReason } from './outbox-reason.ts'
+import type { PauseScope } from './pause.ts'
 
 /**
  * What the program reports while it works. Ingest and delivery neither log nor count: telemetry and tests observe these facts. They
@@ -85,6 +86,17 @@ export type Fact =
   /** `detail`: the action needed; null when the pause ends by itself. */
   | { readonly is: 'paused'; readonly group: string; readonly reason: string; readonly detail: string | null }
   | { readonly is: 'unpaused'; readonly group: string; readonly reason: string }
+  /** A pause of an operator that this process follows from now on, or that is over. `inGroup` null: in every group. */
+  | {
+      readonly is: 'operator-pause'
+      readonly state: 'begun' | 'over'
+      readonly scope: PauseScope
+      readonly target: string
+      readonly inGroup: string | null
+      readonly owner: string
+      readonly reason: string
+      readonly until: Date | null
+    }
   | { readonly is: 'group-stopped'; readonly group: string; readonly reason: string }
   /** The operator has resolved what had stopped the group: it starts again. */
   | { readonly is: 'group-resumed'; readonly group: string }

@@ -3,6 +3,7 @@ import type {
   ClaimRequest,
   IntentStore,
   Reply,
+  SetAside,
   Settled as SettledEnd,
   SettleRequest,
   Settlement,
@@ -12,6 +13,7 @@ import type {
   StartWithRequest,
 } from '../../src/delivery/intent-store.ts'
 import type { Claim, Intent, IntentDraft } from '../../src/model/intent.ts'
+import { pauseTag } from '../../src/model/pause.ts'
 import type { Sql } from '../../src/std/sql.ts'
 
 /** A transaction without a database, passed on by a fake and never queried. */
@@ -41,6 +43,10 @@ export class MemoryIntentStore implements IntentStore {
   readonly kindOutcomes: NonNullable<SettleRequest['kindOutcome']>[] = []
   readonly released: Claim[] = []
   readonly renewed: Claim[] = []
+  /** The event types of intents, by event id. */
+  readonly types = new Map<string, string>()
+  /** The pause and the ids of what was set aside together. */
+  readonly aside: string[] = []
   /** Campaign and reason of what was put off together. */
   readonly putOff: string[] = []
   readonly transactions: {
@@ -195,6 +201,19 @@ export class MemoryIntentStore implements IntentStore {
 
   async abandonDeferred(): Promise<readonly never[]> {
     return []
+  }
+
+  async eventTypes(): Promise<ReadonlyMap<string, string>> {
+    return this.types
+  }
+
+  async setAside({ pause, ids }: SetAside): Promise<number> {
+    this.aside.push(`${pauseTag(pause)}: ${ids.join(' ')}`)
+    return ids.length
+  }
+
+  async wakePaused(): Promise<{ woken: number; all: boolean }> {
+    return { woken: 0, all: true }
   }
 
   async countUnfinishedOf(_intent: unknown, limit: number): Promise<number> {

@@ -73,6 +73,10 @@ export class MemorySource implements RecordSource {
     this.calls.push('resume')
   }
 
+  hold(partitions: ReadonlySet<number>): void {
+    this.calls.push(`hold ${[...partitions].join(' ')}`)
+  }
+
   restartAssignment(): void {
     this.calls.push('replace')
     void this.join(...this.assignment.partitions).then(

@@ -1,5 +1,6 @@
+import { pausedWork, pauseTerms, type Pause } from '../../model/pause.ts'
 import { asSentence } from '../../std/failure.ts'
-import type { BlockedStatement, ChannelWords, DueWork, GroupInside, Pause, RecordHead } from './lag-ports.ts'
+import type { BlockedStatement, ChannelWords, DueWork, GroupInside, RecordHead } from './lag-ports.ts'
 import { roughly, type LagWord } from './lag-verdict.ts'
 
 /** Why a group or partition is behind; docs/reference/health.md explains each. */
@@ -59,7 +60,7 @@ export function causeOf(question: CauseQuestion): LagCause | null {
   if (word === 'ok') return null
   if (word === 'data-lost') return { is: 'log', sentence: verdict }
   if (word === 'stopped') return { is: 'stopped', sentence: verdict }
-  if (pause !== null) return { is: 'pause', sentence: `The ${pause.scope} ${pause.target} is paused by ${pauseText(pause)}.`, pause }
+  if (pause !== null) return { is: 'pause', sentence: `The ${pausedWork(pause)} is ${pauseTerms(pause)}.`, pause }
   if (word === 'no-member') return { is: 'no-process', sentence: 'No process runs the group.' }
   if (paused.includes('quiet')) return { is: 'quiet', sentence: 'A process of the group is quiet since SIGTSTP; SIGCONT resumes it.' }
   const [lock] = blocked
@@ -93,11 +94,6 @@ export function causeOf(question: CauseQuestion): LagCause | null {
   if (word === 'intents-late' && due !== undefined)
     return { is: 'backlog', sentence: `${count(due)} intents of the ${due.channel} channel are due.` }
   return endpoint
-}
-
-/** Such as "a.lovelace (import of a campaign) until 2030-01-31T03:12:07.000Z". */
-export function pauseText({ owner, reason, until }: Pause): string {
-  return `${owner} (${reason}) ${until === null ? 'until it is resumed' : `until ${until.toISOString()}`}`
 }
 
 /** Who holds a lock, since when, and what waits for it. */

@@ -26,21 +26,6 @@ export interface GroupReader {
   heads(topic: string, offsets: ReadonlyMap<number, bigint>): Promise<ReadonlyMap<number, RecordHead>>
 }
 
-/** A pause that an operator ordered. */
-export interface Pause {
-  readonly scope: 'group' | 'channel' | 'destination' | 'campaign' | 'type' | 'partition'
-  /** A group id, a name, an id, or `<group>/<partition>`. */
-  readonly target: string
-  readonly owner: string
-  readonly reason: string
-  /** Null: until it is resumed. */
-  readonly until: Date | null
-}
-
-export interface PauseReader {
-  pauses(): Promise<readonly Pause[]>
-}
-
 /** Due intents of one channel. */
 export interface DueWork {
   readonly channel: string

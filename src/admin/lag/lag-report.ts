@@ -1,7 +1,8 @@
-import { causeOf, pauseText, type LagCause } from './lag-cause.ts'
-import type { BlockedStatement, ChannelWords, DueWork, GroupInside, Member, Pause, RecordHead } from './lag-ports.ts'
+import { causeOf, type LagCause } from './lag-cause.ts'
+import type { BlockedStatement, ChannelWords, DueWork, GroupInside, Member, RecordHead } from './lag-ports.ts'
 import type { GroupLag } from './lag-monitor.ts'
 import { groupVerdict, lagWords, partitionVerdict, type LagSample, type LagVerdict } from './lag-verdict.ts'
+import { coversGroup, pauseOfPartition, pauseSentence, pauseTerms, type Pause } from '../../model/pause.ts'
 import { asSentence } from '../../std/failure.ts'
 import { scalableBacklog } from './scalable-backlog.ts'
 
@@ -87,10 +88,7 @@ export function reportLag(
 ): GroupLagReport {
   const { group, topic, lag, inside, members } = seen
   const sole = view.blocked ?? soleAway(inside, channels)
-  const pauseOf = (partition: number) =>
-    seen.pauses.find(
-      ({ scope, target }) => (scope === 'group' && target === group) || (scope === 'partition' && target === `${group}/${partition}`),
-    ) ?? null
+  const pauseOf = (partition: number) => pauseOfPartition(seen.pauses, group, partition)
   const owners = new Map(members?.flatMap((member) => member.partitions.map((partition) => [partition, member] as const)))
   const partitions = [...(lag?.partitions ?? [])].map(([partition, one]): PartitionReport => {
     const head = seen.heads.get(partition)
@@ -100,7 +98,7 @@ export function reportLag(
       members: members?.length ?? null,
       paused: view.paused.length === 0 ? null : view.paused.join(', '),
       breaker: sole?.because ?? null,
-      pause: pause && pauseText(pause),
+      held: pause && pauseTerms(pause),
       oldestMs,
       idleMs: inside?.idleMs.get(partition) ?? null,
     })
@@ -124,11 +122,18 @@ export function reportLag(
   })
   const due = inside?.due ?? null
   const oldest = due?.flatMap(({ channel, oldestMs }) => (oldestMs === null ? [] : [{ channel, ms: oldestMs }])) ?? []
+  const pauseOfChannel = (channel: string) =>
+    seen.pauses.find((pause) => coversGroup(pause, group) && pause.scope === 'channel' && pause.target === channel)
+  const closed = due?.map(({ channel }) => pauseOfChannel(channel)).find((pause) => pause !== undefined)
   const verdict: LagVerdict =
     view.stopped === null
-      ? groupVerdict(new Map(partitions.map((one) => [one.partition, one])), oldest, sole?.but ?? null)
+      ? groupVerdict(
+          new Map(partitions.map((one) => [one.partition, one])),
+          oldest,
+          sole?.but ?? null,
+          closed ? pauseSentence(closed) : null,
+        )
       : { word: 'stopped', sentence: view.stopped }
-  const isPaused = (channel: string) => seen.pauses.some(({ scope, target }) => scope === 'channel' && target === channel)
   const worst = partitions.filter(({ word }) => word === verdict.word)
   const stuck = worst.find(({ next }) => next !== null) ?? worst[0]
   const head = stuck && seen.heads.get(stuck.partition)
@@ -139,7 +144,7 @@ export function reportLag(
     cause: causeOf({
       word: verdict.word,
       verdict: verdict.sentence,
-      pause: verdict.word === 'paused' && stuck !== undefined ? pauseOf(stuck.partition) : null,
+      pause: verdict.word !== 'paused' ? null : ((stuck && pauseOf(stuck.partition)) ?? closed ?? null),
       paused: view.paused,
       waiting: view.waiting,
       head: stuck !== undefined && head !== undefined ? { partition: stuck.partition, ...head } : null,
@@ -155,7 +160,7 @@ export function reportLag(
       due === null || lag === null
         ? null
         : scalableBacklog(verdict.word === 'stopped' ? [] : partitions.map(withPause), due, {
-            isBlocked: (channel) => isPaused(channel) || isAway(channel, inside, channels),
+            isBlocked: (channel) => pauseOfChannel(channel) !== undefined || isAway(channel, inside, channels),
             isSerial: (channel) => channels.some((one) => one.name === channel && one.isSerial),
           }),
     due,

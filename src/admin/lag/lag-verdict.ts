@@ -35,10 +35,10 @@ export interface GroupConditions {
   readonly members: number | null
   /** Why fetching is paused; null while it is not. */
   readonly paused: string | null
+  /** Who paused it and until when, such as `paused by ops (relay move) until it is resumed`; null or missing while no operator has. */
+  readonly held?: string | null
   /** What an open breaker blocks; null while none is open. */
   readonly breaker: string | null
-  /** Completes "the group is paused by ..."; null while no operator has paused it, or the partition. */
-  readonly pause?: string | null
   /** How long the oldest unread record has been in the log, and how long ago the group last moved there; null when unknown. Milliseconds. */
   readonly oldestMs?: number | null
   readonly idleMs?: number | null
@@ -71,9 +71,10 @@ export function partitionVerdict(samples: readonly LagSample[], { members, pause
       sentence: `The log ends at ${last.high}, before the committed offset ${at}: the topic was recreated or truncated.`,
     }
   const lag = last.high - at
-  const { pause = null, oldestMs = null, idleMs = null } = more
-  if (pause !== null) return { word: 'paused', sentence: `Behind by ${records(lag)} because the group is paused by ${pause}.` }
+  const { held = null, oldestMs = null, idleMs = null } = more
   if (members === 0) return { word: 'no-member', sentence: `No process reads it; behind by ${records(lag)}.` }
+  if (held !== null)
+    return { word: 'paused', sentence: lag === 0n ? `Read to the end, and ${held}.` : `Behind by ${records(lag)} because it is ${held}.` }
   if (lag === 0n) return { word: 'ok', sentence: 'Read to the end.' }
   if (paused !== null && breaker !== null)
     return {
@@ -124,15 +125,18 @@ const LATE_MS = 120_000
  * late or blocked.
  *
  * @param due how long the oldest due intent of each channel has been due
+ * @param held which channel an operator has paused, by whom and until when; null when none
  * @param waiting which deliveries wait while their only destination is away, and why; null when none do
  */
 export function groupVerdict(
   partitions: ReadonlyMap<number, LagVerdict>,
   due: readonly { readonly channel: string; readonly ms: number }[] = [],
   waiting: string | null = null,
+  held: string | null = null,
 ): LagVerdict {
   const verdict = worstOf(partitions)
   const isRead = verdict.word === 'ok' || verdict.word === 'catching-up'
+  if (isRead && held !== null) return { word: 'paused', sentence: `The log is read; ${held}.` }
   if (isRead && waiting !== null) return { word: 'breaker-open', sentence: `The log is read, but ${waiting}` }
   const oldest = due.toSorted((one, other) => other.ms - one.ms)[0]
   if (oldest === undefined || oldest.ms <= LATE_MS || !isRead) return verdict

@@ -1,7 +1,8 @@
 import type { Clock } from '../../std/clock.ts'
 import { answerWithin } from '../../std/within-deadline.ts'
+import type { PauseAdmin } from '../pauses/pause-admin.ts'
 import type { LagMonitor } from './lag-monitor.ts'
-import { DUE_LIMIT, MOST_CAMPAIGNS, type GroupReader, type InsideReader, type PauseReader } from './lag-ports.ts'
+import { DUE_LIMIT, MOST_CAMPAIGNS, type GroupReader, type InsideReader } from './lag-ports.ts'
 import type { GroupObservation } from './lag-report.ts'
 import { partitionVerdict, type LagSample } from './lag-verdict.ts'
 
@@ -13,7 +14,7 @@ export interface LagSources {
   readonly monitor: Pick<LagMonitor, 'recent' | 'latest'>
   readonly kafka: GroupReader
   readonly inside: InsideReader
-  readonly pauses: PauseReader
+  readonly pauses: Pick<PauseAdmin, 'active'>
   readonly clock: Pick<Clock, 'sleep'>
   /** The longest wait for each answer; milliseconds. */
   readonly deadlineMs: number
@@ -29,7 +30,7 @@ export async function observeLag(
   const known = <Answer>(answer: Promise<Answer>): Promise<Answer | null> =>
     // Shown as unknown: outages of Kafka and the database are reported elsewhere.
     answerWithin(of.deadlineMs, answer, 'late', of.clock).catch(() => null)
-  const [blocked, pauses] = await Promise.all([known(of.inside.blocked()), known(of.pauses.pauses())])
+  const [blocked, pauses] = await Promise.all([known(of.inside.blocked()), known(of.pauses.active())])
   return Promise.all(
     groups.map(async ({ id: group, topic }): Promise<GroupObservation> => {
       const lag = of.monitor.latest()?.groups.get(group) ?? null

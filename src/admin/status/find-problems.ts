@@ -1,4 +1,5 @@
-import { lockSentence, pauseText } from '../lag/lag-cause.ts'
+import { pausedWork, pauseTerms, type PauseTarget } from '../../model/pause.ts'
+import { lockSentence } from '../lag/lag-cause.ts'
 import { roughly } from '../lag/lag-verdict.ts'
 import type { GroupLagReport } from '../lag/lag-report.ts'
 import type { GroupFacts, StatusFacts } from './status-facts.ts'
@@ -120,7 +121,7 @@ function ofReport(report: GroupLagReport, name: string, isExpected: boolean): re
     const next = first.next?.eventId ?? null
     const where = `partition ${stuck.map(({ partition }) => partition).toSorted((a, b) => a - b).join(', ')}` // prettier-ignore
     const why = cause === null ? '' : ` ${cause.sentence}`
-    const command = next === null ? lagCommand : workerctl(`explain --event ${next}`)
+    const command = next === null ? lagCommand : workerctl(`timeline --event ${next}`)
     findings.push({
       kind: 'stalled',
       sentence: `${group} reads nothing of ${where}; its oldest record is ${roughly(seconds * 1_000)} old.${why}`,
@@ -154,10 +155,20 @@ function ofDestinations({ groups, channels, pauses }: StatusFacts): readonly Fin
     }
   }
   for (const pause of pauses) {
-    const sentence = `The ${pause.scope} ${pause.target} is paused by ${pauseText(pause)}.`
-    findings.push({ kind: 'paused', sentence, command: workerctl('lag') })
+    findings.push({
+      kind: 'paused',
+      sentence: `The ${pausedWork(pause)} is ${pauseTerms(pause)}.`,
+      command: workerctl(resumeCommand(pause)),
+    })
   }
   return findings
+}
+
+/** Ends exactly this pause. */
+function resumeCommand({ scope, target, group }: PauseTarget): string {
+  if (scope === 'group') return `resume group ${target} --owner NAME`
+  if (scope === 'partition') return `resume partition ${group} ${target} --owner NAME`
+  return `resume ${scope} ${target}${group === null ? '' : ` --group ${group}`} --owner NAME`
 }
 
 function ofWork({ groups, work, deadLetters, outbox }: StatusFacts): readonly Finding[] {

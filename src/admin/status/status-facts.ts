@@ -1,4 +1,5 @@
-import type { BlockedStatement, ChannelWords, Pause } from '../lag/lag-ports.ts'
+import type { Pause } from '../../model/pause.ts'
+import type { BlockedStatement, ChannelWords } from '../lag/lag-ports.ts'
 import type { GroupLagReport } from '../lag/lag-report.ts'
 import type { PartitionOffsets } from '../offsets/offset-report.ts'
 

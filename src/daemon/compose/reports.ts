@@ -1,6 +1,6 @@
 import type { Config } from '../../../config/load.ts'
 import { createLagMonitor } from '../../admin/lag/lag-monitor.ts'
-import type { GroupReader, PauseReader } from '../../admin/lag/lag-ports.ts'
+import type { GroupReader } from '../../admin/lag/lag-ports.ts'
 import type { Channels } from '../../delivery/define-channel.ts'
 import { endpointOrigins } from '../../infra/postgres/intents/postgres-breaker-store.ts'
 import { createIntentStore } from '../../infra/postgres/intents/postgres-intent-store.ts'
@@ -9,6 +9,7 @@ import type { Log } from '../../infra/telemetry/log.ts'
 import type { Metrics } from '../../infra/telemetry/metrics.ts'
 import type { LogAdmin } from '../../ingest/log-admin.ts'
 import type { Fact } from '../../model/fact.ts'
+import { pauseScopes } from '../../model/pause.ts'
 import type { Clock } from '../../std/clock.ts'
 import { createStallDetector } from '../../std/stall-detector.ts'
 import type { OutboxRelay } from '../../outbox/outbox-relay.ts'
@@ -19,9 +20,11 @@ import { createDependencies } from '../dependencies.ts'
 import { createLagViewer, publishLag, type LagView } from '../lag-view.ts'
 import { createHealth, type Health, type HealthFacts } from '../health.ts'
 import type { SlowStatements } from '../slow-statements.ts'
+import type { PauseWatch } from '../pause-watch.ts'
 import { createStatus, type Status } from '../status.ts'
 import { watchedTasks, type TaskProgress } from '../watchdog.ts'
 import { workReport } from '../work-report.ts'
+import { pauseNotes } from './apply-pauses.ts'
 import { channelList, channelNames, channelWords } from './channels.ts'
 import type { Group } from './groups.ts'
 import type { Pools } from './pools.ts'
@@ -50,14 +53,15 @@ export function composeReports(of: {
   readonly channels: Channels
   readonly groups: readonly Group[]
   readonly admin: LogAdmin & GroupReader
-  readonly pauses: PauseReader
   readonly outbox: OutboxRelay | null
+  readonly pauses: Pick<PauseWatch, 'current'>
   readonly database: Pick<DatabaseProbe, 'outage' | 'fault'>
   readonly statements: Pick<SlowStatements, 'list'>
   readonly metrics: Metrics
   readonly log: Log
   readonly clock: Clock
-  process(): Pick<HealthFacts, 'phase' | 'quiet'> & { readonly tasks: readonly TaskProgress[] }
+  /** `quietSince`: milliseconds since 1970; null while it takes work. */
+  process(): Pick<HealthFacts, 'phase'> & { readonly quietSince: number | null; readonly tasks: readonly TaskProgress[] }
 }): Reports {
   const { config, pools, channels, groups, admin, database, statements, metrics, log, clock } = of
   const groupIds = groups.map(({ id }) => id)
@@ -81,6 +85,8 @@ export function composeReports(of: {
     dependencies,
     brokers: config.kafka.brokers,
     outbox: of.outbox,
+    pauses: of.pauses,
+    quietSince: () => of.process().quietSince,
     countOutbox: (limit) => countOutbox(pools.metrics.sql, limit),
     originsOf: (endpoints) => endpointOrigins(pools.metrics.sql, endpoints),
     clock,
@@ -96,7 +102,7 @@ export function composeReports(of: {
         // Over connections that no locked table holds up.
         blocked: createInsideReader(pools.watch.sql, channelNames).blocked,
       },
-      pauses: of.pauses,
+      pauses: { active: () => Promise.resolve(of.pauses.current()) },
       clock,
       deadlineMs: OBSERVE_MS,
     },
@@ -112,19 +118,21 @@ export function composeReports(of: {
   metrics.onScrape(() => {
     metrics.live.set(health.live().ok ? 1 : 0)
     metrics.ready.set(health.ready().ok ? 1 : 0)
+    metrics.quietSince.set((of.process().quietSince ?? 0) / 1_000)
+    for (const scope of pauseScopes) metrics.pauses.set({ scope }, of.pauses.current().filter((pause) => pause.scope === scope).length)
   })
   publishDatabase(metrics, { pools, store, groups: groupIds, clock, isThere: () => database.outage() === null })
 
   function facts(): HealthFacts {
-    const { phase, quiet, tasks } = of.process()
+    const { phase, quietSince, tasks } = of.process()
     const databaseOutage = database.outage()
     return {
       phase,
-      quiet,
+      quiet: quietSince !== null,
       databaseOutage,
       databaseFault: database.fault(),
       groups: new Map(groups.map(({ id, worker }) => [id, worker.status()])),
-      notes: dependencies.notes(),
+      notes: { ...dependencies.notes(), ...pauseNotes(of.pauses.current()) },
       stalls: watch.check(watchedTasks({ config, channels, pools, groups, tasks, databaseOutage })),
     }
   }
@@ -140,8 +148,8 @@ export function composeReports(of: {
     start: () => lag.start(),
     stop: () => lag.stop(),
     logWork() {
-      const { phase, quiet } = of.process()
-      log.warn({ phase, quiet, database: database.outage() ?? database.fault() ?? 'answers' }, 'work report')
+      const { phase, quietSince } = of.process()
+      log.warn({ phase, quiet: quietSince !== null, database: database.outage() ?? database.fault() ?? 'answers' }, 'work report')
       for (const { message, fields } of workReport(groups)) log.warn(fields, message)
       void statements.list().then((slow) => {
         for (const statement of slow) log.warn(statement, 'statement in flight')

@@ -136,6 +136,8 @@ export function logFacts(log: Log, now: () => number = () => performance.now()):
         return write(fact.detail === null ? 'warn' : 'error', fact, 'paused')
       case 'unpaused':
         return write('info', fact, 'unpaused')
+      case 'operator-pause':
+        return write('warn', fact, fact.state === 'begun' ? 'paused by an operator' : 'pause of an operator is over')
       case 'group-stopped':
         return write('error', fact, 'group stopped')
       case 'group-resumed':

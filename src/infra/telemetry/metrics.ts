@@ -63,6 +63,8 @@ export function createMetrics(build: { readonly version: string }) {
     recovered: counter('recovered_total', 'Events accepted again because the database had lost them.', ['group']),
     deadLetters: counter('dead_letters_total', 'Records put on the dead-letter topic.', ['group', 'reason']),
     paused: gauge('paused', '1 while the group does not fetch, by reason.', ['group', 'reason']),
+    pauses: gauge('pauses', 'Pauses that operators have set and that are not over, by scope; the same in every process.', ['scope']),
+    quietSince: gauge('quiet_since_timestamp_seconds', 'Since when the process takes no new work because of SIGTSTP; 0 while it does.', []),
     dependencyUp: gauge('dependency_up', '1 while the dependency answers, 0 while it does not.', ['dependency']),
     breakersOpen: gauge('breakers_open', 'Destinations of the channel to which this process delivers nothing but probes.', ['channel']),
     breakerChanges: counter('breaker_changes_total', 'Changes of state of the breakers of destinations.', ['channel', 'state']),

@@ -5,6 +5,7 @@ import { DeferredIntents } from '../../../src/delivery/deferred-intents.ts'
 import { Destinations } from '../../../src/delivery/destinations.ts'
 import { createKindTable } from '../../../src/delivery/kind-table.ts'
 import { LocalQueue } from '../../../src/delivery/local-queue.ts'
+import { createWorkGate } from '../../../src/delivery/work-gate.ts'
 import { MemoryIntentStore } from '../../support/memory-intent-store.ts'
 import { sampleIntent } from '../../support/sample-intent.ts'
 import { webhookKind } from './worker-pool-fixture.ts'
@@ -20,6 +21,7 @@ const deferredFor = (destinations: Destinations, monotonic: () => number) =>
     destinations,
     queue: emptyQueue(),
     clock: { monotonic },
+    isPaused: () => false,
   })
 const one = (destination: string) => ({ destination, permits: 1 })
 
@@ -56,7 +58,8 @@ test('a newer intent for a destination waits in line only while none is known to
     isWorthAClaim: () => false,
     leaseMs: () => 1_000,
     turn: () => {},
-    clock: { monotonic: () => 0 },
+    clock: { monotonic: () => 0, now: () => 0 },
+    gate: createWorkGate(new MemoryIntentStore()),
     observe: () => {},
   })
   const newer = sampleIntent({ channel: 'webhook', destination: null })

@@ -80,7 +80,16 @@ export class GroupMember {
   }
 
   resume(): void {
-    if (this.#assignment && !this.#assignment.ended && !this.#isDraining) this.#control.resume(this.#assignment.startedPartitions())
+    if (!this.#assignment || this.#assignment.ended || this.#isDraining) return
+    const held = this.#host.held()
+    this.#control.resume(this.#assignment.startedPartitions().filter((partition) => !held.has(partition)))
+  }
+
+  /** Stops fetching from the partitions that the host holds, and resumes the others unless everything is paused. */
+  applyHold(): void {
+    const held = this.#host.held()
+    this.#control.pause((this.#assignment?.partitions ?? []).filter((partition) => held.has(partition)))
+    if (!this.#host.isPaused()) this.resume()
   }
 
   /** See RecordSource.restartAssignment: batches in flight end with their assignment, and the handlers return new start offsets. */
@@ -246,7 +255,7 @@ export class GroupMember {
   async #handleSlice(payload: EachBatchPayload, assignment: OwnedAssignment, slice: Slice): Promise<boolean> {
     const { topic, partition, highWatermark } = payload.batch
     // Slices left unread by a pause or a stop are fetched again, from the end of the last one handled.
-    if (assignment.ended || this.#isDraining || this.#host.isPaused()) return false
+    if (assignment.ended || this.#isDraining || this.#host.isPaused() || this.#host.held().has(partition)) return false
     const next = await this.#host.handlers.batch({ topic, partition, ...slice, highWatermark: BigInt(highWatermark), assignment })
     // A newer epoch has offsets of its own.
     if (assignment !== this.#assignment) return false

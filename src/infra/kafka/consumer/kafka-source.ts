@@ -69,6 +69,7 @@ export function createKafkaSource(options: KafkaSourceOptions): RecordSource {
   let member: GroupMember | undefined
   let stopped: Promise<void> | undefined
   let isPaused = false
+  let held: ReadonlySet<number> = new Set()
   let hasJoined = false
   let epoch = 0
   let crashes = 0
@@ -100,6 +101,7 @@ export function createKafkaSource(options: KafkaSourceOptions): RecordSource {
       member = new GroupMember(memberOptions, {
         handlers,
         isPaused: () => isPaused,
+        held: () => held,
         unpacked,
         nextEpoch: () => (epoch += 1),
         onStartOffsetsSet: () => {
@@ -154,6 +156,10 @@ export function createKafkaSource(options: KafkaSourceOptions): RecordSource {
     resume: () => {
       isPaused = false
       member?.resume()
+    },
+    hold: (partitions) => {
+      held = partitions
+      member?.applyHold()
     },
     restartAssignment: () => member?.restartAssignment(),
     commit: async (assignment, offsets) => (await member?.commit(assignment, offsets)) ?? false,

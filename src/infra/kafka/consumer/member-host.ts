@@ -14,6 +14,8 @@ export interface MemberOptions extends GroupConsumerOptions {
 export interface MemberHost {
   readonly handlers: SourceHandlers
   isPaused(): boolean
+  /** Partitions of which nothing is fetched. */
+  held(): ReadonlySet<number>
   /** Limits unpacked bytes, over all groups of the process. */
   readonly unpacked: UnpackShare
   nextEpoch(): number

@@ -3,6 +3,7 @@ import type { Intent } from '../../../model/intent.ts'
 import type { Sql, Database } from '../../../std/sql.ts'
 import { intentColumns, intentOf, type IntentRow } from './intent-row.ts'
 import { isDeferred } from './deferred.ts'
+import { isActivePause } from './paused-intents.ts'
 import { deliveryLogSql, oncePerLog } from '../delivery-logs/delivery-logs.ts'
 import { sqlArray } from '../../../std/sql-array.ts'
 
@@ -92,6 +93,8 @@ WITH away AS MATERIALIZED (
   SELECT b.destination, b.failed_at FROM worker.breakers AS b
    WHERE b.channel = $2 AND b.failed_at - b.open_since >= $3::float8 * interval '1 millisecond' AND b.failed_at > now() - ${GAP}
      AND EXISTS (SELECT FROM worker.intents WHERE group_name = $1 AND channel = $2 AND destination = b.destination AND ${isDeferred})
+     AND NOT EXISTS (SELECT FROM worker.pauses AS p
+                      WHERE p.scope = 'destination' AND p.target = b.destination AND (p.group_name IS NULL OR p.group_name = $1) AND ${isActivePause})
    ORDER BY b.destination
      FOR SHARE OF b SKIP LOCKED
 ),

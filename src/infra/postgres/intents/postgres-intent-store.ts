@@ -19,6 +19,7 @@ import { createHandoverBatcher, type HandoverBatcher } from './handover-batcher.
 import { createMicroBatcher, isRolledBack } from './micro-batcher.ts'
 import { expireLeases } from './lease-expiry.ts'
 import { postponeCampaign, resumeCampaigns } from './paused-campaigns.ts'
+import { eventTypes, setAside, wakePaused } from './paused-intents.ts'
 import { deferredDestinations } from './deferred.ts'
 import { settleBatch, settleBatchWith, settleWithKind, type KindSettleItem, type SettleItem } from './settle-batch.ts'
 import type { KindRows, RecordOutcomes } from '../../../model/intent-kind.ts'
@@ -203,6 +204,9 @@ export function createIntentStore(database: Database, options: IntentStoreOption
     deferredDestinations: (group, channel, after, limit) => deferredDestinations(sql, group, channel, after, limit),
     postponeCampaign: (intent, to) => postponeCampaign(sql, intent, to),
     resumeCampaigns: () => resumeCampaigns(sql),
+    eventTypes: (intents) => eventTypes(sql, intents),
+    setAside: (wanted) => setAside(sql, wanted),
+    wakePaused: () => wakePaused(sql),
     recordBreakers: (changes) => recordBreakers(sql, changes),
     abandonDeferred: (request, record) => abandonDeferred(database, request, record),
     oldestDueMs: (group, channel) => oldestDueMs(sql, group, channel),

@@ -21,6 +21,7 @@ const needs: Needs = {
   'worker.breakers': ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
   'worker.suppressions': ['SELECT', 'INSERT'],
   'worker.template_versions': ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
+  'worker.pauses': ['SELECT'],
   'worker.outbox': ['SELECT', 'UPDATE', 'DELETE'],
   'platform.accounts': ['SELECT'],
   'platform.campaigns': ['SELECT'],

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { causeOf, lagCauses, type CauseQuestion } from '../../../../src/admin/lag/lag-cause.ts'
-import type { BlockedStatement, DueWork, Pause } from '../../../../src/admin/lag/lag-ports.ts'
+import type { BlockedStatement, DueWork } from '../../../../src/admin/lag/lag-ports.ts'
+import type { Pause } from '../../../../src/model/pause.ts'
 
 const nothing: CauseQuestion = {
   word: 'falling-behind',
@@ -22,7 +23,10 @@ const lock: BlockedStatement = {
   forMs: 4_000,
   by: { pid: 99, application: 'psql', state: 'idle in transaction', forMs: 600_000 },
 }
-const pause: Pause = { scope: 'group', target: 'email-workers', owner: 'an operator', reason: 'import', until: null }
+const pause: Pause = {
+  ...{ id: '1', scope: 'group', group: 'email-workers', target: 'email-workers' },
+  ...{ owner: 'an operator', reason: 'import', since: new Date(0), until: null },
+}
 const inside = (more: Partial<NonNullable<CauseQuestion['inside']>>) => ({ due: [], away: [], slow: [], idleMs: new Map(), ...more })
 const due = (count: number, most: number): DueWork => ({
   channel: 'email',

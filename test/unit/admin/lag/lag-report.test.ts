@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { GroupLag } from '../../../../src/admin/lag/lag-monitor.ts'
-import type { ChannelWords, GroupInside, Member, Pause } from '../../../../src/admin/lag/lag-ports.ts'
+import type { ChannelWords, GroupInside, Member } from '../../../../src/admin/lag/lag-ports.ts'
+import type { Pause } from '../../../../src/model/pause.ts'
 import { MOST_PARTITIONS, reportLag, type GroupObservation, type ProcessView } from '../../../../src/admin/lag/lag-report.ts'
 
 const group = 'stage.email-workers'
@@ -23,7 +24,9 @@ function seen(lags: readonly number[], more: Partial<GroupObservation> = {}): Gr
   return { group, topic: 'domain-events', lag, samples, members, heads, inside: nothingInside, blocked: [], pauses: [], ...more }
 }
 
-const pauseOf = (scope: Pause['scope'], target: string): Pause => ({ scope, target, owner: 'an operator', reason: 'import', until: null })
+const pauseOf = (scope: Pause['scope'], target: string, of: string | null = group): Pause => ({
+  ...{ id: '1', scope, group: of, target, owner: 'an operator', reason: 'import', since: new Date(0), until: null },
+})
 const due = (channel: string, count: number) => ({ channel, count, campaignCount: 1, oldestMs: 200_000, campaigns: [] })
 const away = { channel: 'email', destination: 'relay', reason: 'relay-credentials-refused', since: new Date(0), waiting: 0 }
 
@@ -39,8 +42,8 @@ describe('the report on the lag of a group', () => {
 
   it.each([
     ['the group', pauseOf('group', group), 'paused', 0],
-    ['all its partitions', pauseOf('partition', `${group}/0`), 'paused', 0],
-    ['another group', pauseOf('group', 'position-workers'), 'stalled', 0],
+    ['all its partitions', pauseOf('partition', '0'), 'paused', 0],
+    ['another group', pauseOf('group', 'position-workers', 'position-workers'), 'stalled', 0],
   ] as const)('honours a pause of %s', (_, pause, word, backlog) => {
     const report = reportLag(seen([40], { pauses: [pause] }), channels, 90_000)
     expect([report.verdict.word, report.scalableBacklog]).toEqual([word, backlog])

@@ -1,0 +1,263 @@
+import type { Command } from 'commander'
+import type { Config } from '../../config/load.ts'
+import { oldestUnread } from '../../src/admin/pauses/oldest-unread.ts'
+import type { PauseAdmin } from '../../src/admin/pauses/pause-admin.ts'
+import { lengthInWords, pauseLength } from '../../src/admin/pauses/pause-length.ts'
+import { pauseSentences, retentionLeft, type RetentionLeft } from '../../src/admin/pauses/pause-report.ts'
+import { pauseTarget, requireShowable } from '../../src/admin/pauses/pause-target.ts'
+import type { OperatorGroup } from '../../src/admin/operator-group.ts'
+import { channelNames } from '../../src/daemon/compose/channels.ts'
+import { eventTypes } from '../../src/events/catalogue/catalogue.ts'
+import { createPauseAdmin } from '../../src/infra/postgres/admin/postgres-pause-admin.ts'
+import { createProgressAdmin } from '../../src/infra/postgres/admin/postgres-progress-admin.ts'
+import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
+import { pauseScopes, pauseSentence, type Pause, type PauseScope, type PauseTarget } from '../../src/model/pause.ts'
+import { systemClock } from '../../src/std/clock.ts'
+import { OperatorError } from '../../src/std/failure.ts'
+import type { Database } from '../../src/std/sql.ts'
+import { configure, withDatabase, withKafka } from './connections.ts'
+import { renderJson } from './render-json.ts'
+import { renderTable } from './render-table.ts'
+import type { Terminal } from './terminal.ts'
+
+interface SetOptions {
+  readonly group?: string
+  readonly owner: string
+  readonly reason: string
+  readonly for?: string
+  readonly untilResumed?: boolean
+  readonly extend?: boolean
+  readonly json?: boolean
+}
+
+const KEPT = `
+The pause is kept in the database: every daemon follows it within about 2 s, restarts and rebalances keep it, and it ends by itself after
+--for. An attempt that has begun is finished; nothing is lost, and no attempt is counted.`
+
+interface Scope {
+  /** Of the one argument, or of both. */
+  readonly takes: readonly [string, string?]
+  readonly description: string
+  /** As a pause is typed, after the scope. */
+  readonly example: string
+}
+
+const scopes: Readonly<Record<PauseScope, Scope>> = {
+  group: {
+    takes: ['group'],
+    description: 'fetches no event of a group, and executes no intent of it',
+    example: 'reward-workers',
+  },
+  partition: {
+    takes: ['group', 'partition'],
+    description: 'fetches nothing of one partition of a group; its intents go on',
+    example: 'email-workers 3',
+  },
+  channel: {
+    takes: ['channel'],
+    description: 'executes no intent of a channel; events are still accepted',
+    example: 'email --group email-workers',
+  },
+  destination: {
+    takes: ['endpoint'],
+    description: 'sends nothing to an endpoint (its id in webhooks); its intents wait',
+    example: '7a4b1d0e-52c7-4f0a-9a53-0a6d2f6b8c11',
+  },
+  campaign: {
+    takes: ['campaign'],
+    description: 'executes no intent of a campaign; its events are still accepted',
+    example: '0c9e6c1f-3b1d-4f0e-8d8a-5f0f7a1e2b33',
+  },
+  type: {
+    takes: ['type'],
+    description: 'accepts events of a type, and executes no intent of them',
+    example: 'user.signed_up --group email-workers',
+  },
+}
+
+type Typed = readonly [target: string, partition: string | undefined]
+
+/** `pause group`, `pause channel` and so on, for each scope. */
+export function addPause(parent: Command, terminal: Terminal): void {
+  for (const scope of pauseScopes) {
+    scopeCommand(parent, scope, scopes[scope].description)
+      .requiredOption('--owner <name>', 'who can be asked about it, such as a team; shown in logs and /status')
+      .requiredOption('--reason <text>', 'why; shown in logs and /status')
+      .option('--for <length>', 'the pause ends by itself after this time, such as 30m, 2h or 3d')
+      .option('--until-resumed', 'the pause lasts until it is ended with: workerctl resume')
+      .option('--extend', 'replace owner, reason and end of a pause that exists')
+      .option('--json', 'print one JSON object')
+      .addHelpText(
+        'after',
+        `${KEPT}
+
+Examples:
+  npm run workerctl -- pause ${scope} ${scopes[scope].example} --owner ops --reason maintenance --for 2h
+  npm run workerctl -- pause ${scope} ${scopes[scope].example} --owner ops --reason investigation --until-resumed`,
+      )
+      .action(async (...args: unknown[]) => {
+        const [typed, options] = argumentsOf<SetOptions>(scope, args)
+        await pause(scope, typed, options, terminal)
+      })
+  }
+}
+
+/** `resume group`, `resume channel` and so on, for each scope. */
+export function addResume(parent: Command, terminal: Terminal): void {
+  for (const scope of pauseScopes) {
+    scopeCommand(parent, scope, `ends a pause: ${scopes[scope].takes.join(' and ')} as it was paused`)
+      .requiredOption('--owner <name>', 'who resumes it; kept beside the pause')
+      .option('--json', 'print one JSON object')
+      .addHelpText(
+        'after',
+        `
+Ends exactly the pause that "pause list" shows. Daemons go on within about 2 s.
+
+Example:
+  npm run workerctl -- resume ${scope} ${scopes[scope].example} --owner ops`,
+      )
+      .action(async (...args: unknown[]) => {
+        const [typed, options] = argumentsOf<SetOptions>(scope, args)
+        await resume(scope, typed, options, terminal)
+      })
+  }
+}
+
+function scopeCommand(parent: Command, scope: PauseScope, description: string): Command {
+  const command = parent.command(scope).description(description)
+  for (const name of scopes[scope].takes) if (name !== undefined) command.argument(`<${name}>`)
+  return scope === 'group' || scope === 'partition'
+    ? command
+    : command.option('--group <group>', 'only in this group; without, in all of them')
+}
+
+/** What commander passes to an action: the arguments of the scope, then the options. */
+function argumentsOf<Options>(scope: PauseScope, args: readonly unknown[]): readonly [Typed, Options] {
+  const count = scopes[scope].takes.length
+  const [target, partition] = args.slice(0, count).map(String)
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- commander makes them of the options above
+  return [[target ?? '', partition], args[count] as Options]
+}
+
+async function pause(scope: PauseScope, [target, partition]: Typed, options: SetOptions, terminal: Terminal): Promise<void> {
+  const { config, groups } = configure(terminal)
+  const paused = pauseTarget({ scope, target, partition, group: options.group }, { groups, channels: channelNames, types: eventTypes })
+  const request = {
+    ...paused,
+    owner: requireShowable('--owner', options.owner),
+    reason: requireShowable('--reason', options.reason),
+    forMs: lengthOf(options),
+  }
+  const done = await withDatabase(config, async (database) => {
+    await checkSchema(database.sql)
+    const admin = createPauseAdmin(database)
+    const group = groups.find(({ id }) => id === paused.group)
+    // Before the pause begins: a partition that does not exist is refused.
+    const stopsReading = scope === 'group' || scope === 'partition'
+    const retention = group === undefined || !stopsReading ? null : await retentionOf(config, database, paused, group)
+    await requireExisting(paused, admin)
+    const begun = await admin.begin(request, options.extend === true)
+    if (begun.is === 'exists') {
+      throw new OperatorError(`There is a pause already, ${pauseSentence(begun.pause)}: add --extend to replace it, or resume it.`)
+    }
+    return { ...begun, retention, inFlight: await admin.inFlight(paused) }
+  })
+  const sentences = pauseSentences(done.pause, done.inFlight, done.retention, systemClock.now())
+  if (options.json === true) return terminal.out(renderJson({ ...done, sentences }))
+  terminal.out(`${done.is === 'begun' ? 'Done' : 'Extended'}: ${pauseSentence(done.pause)}.`)
+  for (const sentence of sentences) terminal.out(sentence)
+}
+
+async function resume(scope: PauseScope, [target, partition]: Typed, options: SetOptions, terminal: Terminal): Promise<void> {
+  const { config, groups } = configure(terminal)
+  const paused = pauseTarget({ scope, target, partition, group: options.group }, { groups, channels: channelNames, types: eventTypes })
+  const by = requireShowable('--owner', options.owner)
+  const ended = await withDatabase(config, async (database) => {
+    await checkSchema(database.sql)
+    const admin = createPauseAdmin(database)
+    const found = await admin.end(paused, by)
+    if (found !== null) return found
+    const active = (await admin.active()).map(pauseSentence)
+    const where = paused.group === null ? 'in all groups' : `in ${paused.group}`
+    throw new OperatorError(
+      `There is no pause of ${scope} ${paused.target} ${where}; ${active.length === 0 ? 'nothing is paused' : active.join('; ')}.`,
+    )
+  })
+  if (options.json === true) return terminal.out(renderJson({ ended }))
+  terminal.out(`Resumed: ${pauseSentence(ended)}. Running daemons follow within about 2 s.`)
+}
+
+const LIST_HELP = `
+LEFT is the time until the pause ends by itself.
+
+Examples:
+  npm run workerctl -- pause list
+  npm run -s workerctl -- pause list --json`
+
+export function addPauseList(parent: Command, terminal: Terminal): void {
+  parent
+    .command('list')
+    .description('list what is paused, by whom, why and until when')
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', LIST_HELP)
+    .action(async (options: { readonly json?: boolean }) => {
+      const { config } = configure(terminal)
+      const pauses = await withDatabase(config, async (database) => {
+        await checkSchema(database.sql)
+        return createPauseAdmin(database).active()
+      })
+      if (options.json === true) return terminal.out(renderJson({ pauses }))
+      if (pauses.length === 0) return terminal.out('Nothing is paused.')
+      const now = systemClock.now()
+      terminal.out(
+        renderTable(
+          ['SCOPE', 'TARGET', 'GROUP', 'OWNER', 'REASON', 'SINCE', 'AGO', 'LEFT'],
+          pauses.map((pause) => rowOf(pause, now)),
+          terminal.columns,
+        ),
+      )
+    })
+}
+
+function rowOf({ scope, target, group, owner, reason, since, until }: Pause, now: number): readonly (string | null)[] {
+  const left = until === null ? 'until resumed' : lengthInWords(until.getTime() - now)
+  return [scope, target, group ?? 'all', owner, reason, since.toISOString(), lengthInWords(now - since.getTime()), left]
+}
+
+/** Null: until it is resumed. */
+function lengthOf({ for: length, untilResumed }: Pick<SetOptions, 'for' | 'untilResumed'>): number | null {
+  if ((length === undefined) === (untilResumed !== true)) {
+    throw new OperatorError('Say how long: give either --for with a time such as 2h, or --until-resumed.')
+  }
+  return length === undefined ? null : pauseLength(length)
+}
+
+async function requireExisting({ scope, target }: PauseTarget, admin: PauseAdmin): Promise<void> {
+  if (scope !== 'campaign' && scope !== 'destination') return
+  if (await admin.exists(scope, target)) return
+  throw new OperatorError(`There is no ${scope} ${target}: ${scope === 'campaign' ? 'no campaign' : 'no row of webhooks'} has this id.`)
+}
+
+/** Of all partitions of the group, or of the one that is named, which must exist. */
+async function retentionOf(
+  config: Config,
+  database: Database,
+  { scope, target }: PauseTarget,
+  group: OperatorGroup,
+): Promise<RetentionLeft> {
+  const { id, topic } = group
+  return withKafka(config, async (admin) => {
+    const positions = new Map((await createProgressAdmin(database).readProgress(id, topic)).map((row) => [row.partition, row.next]))
+    const ranges = await admin.ranges(topic)
+    if (scope === 'partition' && !ranges.has(Number(target))) {
+      throw new OperatorError(`Topic ${topic} has no partition ${target}: it has ${ranges.size}, numbered from 0.`)
+    }
+    const meant = [...ranges].filter(([partition]) => scope === 'group' || partition === Number(target))
+    const from = new Map(meant.map(([partition, { low }]) => [partition, positions.get(partition) ?? low]))
+    const retention = Number((await admin.topicConfig(topic)).get('retention.ms') ?? -1)
+    const now = systemClock.now()
+    // Where records are kept forever their age does not matter.
+    const oldest = retention < 0 ? null : await oldestUnread(admin, topic, from, ranges, { now, reachMs: retention })
+    return retentionLeft(topic, retention < 0 ? null : retention, oldest, now)
+  })
+}

@@ -1,0 +1,37 @@
+import { OperatorError } from '../../std/failure.ts'
+
+const units = { s: 1_000, min: 60_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+const YEAR_MS = 365 * units.d
+
+/**
+ * How long a pause lasts, from `90s`, `30m`, `2h` or `3d`; milliseconds.
+ *
+ * @throws {OperatorError} it is not such a length, or longer than a year.
+ */
+export function pauseLength(text: string): number {
+  const [, count = '', unit = ''] = /^(\d{1,9})\s?(s|m|min|h|d)$/.exec(text.trim()) ?? []
+  const ms = Number(count) * (unit === '' ? Number.NaN : units[unitOf(unit)])
+  if (ms > 0 && ms <= YEAR_MS) return ms
+  throw new OperatorError(`--for is not a length of time up to a year: give a number with s, m, h or d, such as 30m, 2h or 3d.`)
+}
+
+/** A length in the largest two units that say it, such as `2 h 5 min`; always at least `1 s`. */
+export function lengthInWords(ms: number): string {
+  const seconds = Math.max(1, Math.round(ms / 1_000))
+  const parts = [
+    [Math.floor(seconds / 86_400), 'd'],
+    [Math.floor(seconds / 3_600) % 24, 'h'],
+    [Math.floor(seconds / 60) % 60, 'min'],
+    [seconds % 60, 's'],
+  ] as const
+  const first = parts.findIndex(([count]) => count > 0)
+  return parts
+    .slice(first, first + 2)
+    .filter(([count]) => count > 0)
+    .map(([count, unit]) => `${count} ${unit}`)
+    .join(' ')
+}
+
+function unitOf(text: string): keyof typeof units {
+  return text === 's' || text === 'h' || text === 'd' ? text : 'min'
+}

@@ -1,0 +1,57 @@
+import type { ActivePause } from '../infra/postgres/admin/postgres-pause-admin.ts'
+import type { Pause } from '../model/pause.ts'
+import { backoff } from '../std/backoff.ts'
+import type { Clock } from '../std/clock.ts'
+
+/** The pauses that this process follows. */
+export interface PauseWatch {
+  /** Reads the pauses, and retries until the database answers or `signal` aborts: nothing is fetched or claimed before. */
+  first(signal: AbortSignal): Promise<void>
+  /** Reads the pauses once. Rejects when the database does not answer: the last known set is kept, and each of it still ends in time. */
+  poll(): Promise<void>
+  /** The pauses that are not over, as they were read last, the oldest first. */
+  current(): readonly Pause[]
+}
+
+export function createPauseWatch(of: {
+  readonly read: () => Promise<readonly ActivePause[]>
+  /** Called with all pauses after every reading, whether they have changed or not. */
+  readonly apply: (pauses: readonly Pause[]) => void
+  /** Called after every reading that succeeded: what waits for a pause that is over goes on. */
+  readonly wake: () => Promise<void>
+  readonly onWaiting: (error: unknown) => void
+  readonly clock: Clock
+}): PauseWatch {
+  const { clock } = of
+  let known: readonly { readonly pause: Pause; readonly endsAt: number }[] = []
+
+  // Durations, not times of day: the clocks of the database and of this process may differ.
+  const current = () => known.filter(({ endsAt }) => endsAt > clock.monotonic()).map(({ pause }) => pause)
+
+  async function read(): Promise<void> {
+    try {
+      const from = clock.monotonic()
+      known = (await of.read()).map(({ pause, leftMs }) => ({ pause, endsAt: leftMs === null ? Infinity : from + leftMs }))
+    } finally {
+      of.apply(current())
+    }
+  }
+
+  return {
+    current,
+    async poll() {
+      await read()
+      await of.wake()
+    },
+    async first(signal) {
+      for (let tries = 1; !signal.aborted; tries++) {
+        try {
+          return await read()
+        } catch (error) {
+          if (tries === 1) of.onWaiting(error)
+        }
+        await clock.sleep(backoff(tries, { baseMs: 200, maxMs: 2_000 }), signal)
+      }
+    },
+  }
+}
