@@ -1,7 +1,7 @@
 import type { PauseAdmin } from '../../../admin/pauses/pause-admin.ts'
 import type { Pause, PauseScope, PauseTarget } from '../../../model/pause.ts'
 import { OperatorError } from '../../../std/failure.ts'
-import type { Database, Sql } from '../../../std/sql.ts'
+import type { Session, Sql } from '../../../std/sql.ts'
 import { isActivePause } from '../intents/paused-intents.ts'
 
 /** A pause that is not over, and for how long it lasts by the database's clock; null: until it is resumed. Milliseconds. */
@@ -19,7 +19,7 @@ export async function activePauses(sql: Sql): Promise<readonly ActivePause[]> {
 }
 
 /** The pauses for operators. Throws SqlError. */
-export function createPauseAdmin(database: Database): PauseAdmin {
+export function createPauseAdmin(database: Session): PauseAdmin {
   const { sql } = database
   return {
     active: async () => (await activePauses(sql)).map(({ pause }) => pause),
