@@ -37,6 +37,7 @@ export const intentReasons: readonly string[] = [
   'not-composed',
   'not-found',
   'page-pending',
+  'paused',
   'person-blocked',
   'person-deleted',
   'person-removed',

@@ -6,14 +6,18 @@ import type { Group } from './groups.ts'
 /** Why a group does not fetch, in facts, metrics and `/status`. */
 export const OPERATOR = 'operator'
 
+/** What a pause needs of a group. */
+interface Pausable {
+  readonly id: string
+  readonly source: Pick<Group['source'], 'block'>
+  readonly workers: Pick<Group['workers'], 'pause'>
+}
+
 /**
  * Makes the groups of this process follow the pauses: ingest fetches nothing of a paused group or partition, delivery begins nothing under a
  * pause. Both are idempotent. Beginnings and ends are reported once.
  */
-export function applyPauses(
-  groups: readonly Pick<Group, 'id' | 'source' | 'workers'>[],
-  observe: Observe,
-): (pauses: readonly Pause[]) => void {
+export function applyPauses(groups: readonly Pausable[], observe: Observe): (pauses: readonly Pause[]) => void {
   let followed = new Map<string, Pause>()
   const stopped = new Set<string>()
   /** What is not fetched of each group, as it was applied last. */

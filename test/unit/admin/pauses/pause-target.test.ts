@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest'
+import { pauseTarget, requireShowable, type TypedTarget } from '../../../../src/admin/pauses/pause-target.ts'
+
+const group = { name: 'email-workers', id: 'shop.email-workers', topic: 'events', enabled: true }
+const names = { groups: [group], channels: ['email', 'webhook'], types: ['user.signed_up'] }
+const id = '0c9e6c1f-3b1d-4f0e-8d8a-5f0f7a1e2b33'
+
+describe('the target of a pause', () => {
+  it.each<[TypedTarget, object]>([
+    [
+      { scope: 'group', target: 'email-workers' },
+      { scope: 'group', group: group.id, target: group.id },
+    ],
+    [
+      { scope: 'group', target: group.id },
+      { scope: 'group', group: group.id, target: group.id },
+    ],
+    [
+      { scope: 'partition', target: 'email-workers', partition: '07' },
+      { scope: 'partition', group: group.id, target: '7' },
+    ],
+    [
+      { scope: 'channel', target: 'email' },
+      { scope: 'channel', group: null, target: 'email' },
+    ],
+    [
+      { scope: 'type', target: 'user.signed_up', group: 'email-workers' },
+      { scope: 'type', group: group.id, target: 'user.signed_up' },
+    ],
+    [
+      { scope: 'campaign', target: id.toUpperCase() },
+      { scope: 'campaign', group: null, target: id },
+    ],
+    [
+      { scope: 'destination', target: id },
+      { scope: 'destination', group: null, target: id },
+    ],
+  ])('%j is %j', (typed, expected) => {
+    expect(pauseTarget(typed, names)).toEqual(expected)
+  })
+
+  it.each<[TypedTarget, string]>([
+    [{ scope: 'group', target: 'email-worker' }, 'There is no group "email-worker": did you mean email-workers?'],
+    [{ scope: 'channel', target: 'emial' }, 'There is no channel "emial": did you mean email?'],
+    [{ scope: 'channel', target: 'pigeon' }, 'There is no channel "pigeon": give one of email, webhook.'],
+    [{ scope: 'type', target: 'user.signedup' }, 'There is no event type "user.signedup": did you mean user.signed_up?'],
+    [{ scope: 'type', target: 'user.signed_up', group: 'emails' }, 'There is no group "emails"'],
+    [{ scope: 'partition', target: 'email-workers', partition: 'x' }, '"x" is not the number of a partition.'],
+    [{ scope: 'campaign', target: 'summer' }, 'campaign must be a UUID'],
+  ])('%j is refused: %s', (typed, sentence) => {
+    expect(() => pauseTarget(typed, names)).toThrow(sentence)
+  })
+})
+
+describe('owner and reason', () => {
+  it('are trimmed', () => {
+    expect(requireShowable('--owner', ' ops ')).toBe('ops')
+  })
+
+  it.each([
+    ['ada@example.com', 'give no address'],
+    ['', 'one line of 1 to 200 characters'],
+    ['a\nb', 'one line'],
+    ['x'.repeat(201), '1 to 200'],
+  ])('%j is refused', (text, sentence) => {
+    expect(() => requireShowable('--owner', text)).toThrow(sentence)
+  })
+})
