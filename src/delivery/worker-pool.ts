@@ -286,7 +286,7 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
     pause(pauses) {
       const change = gate.set(pauses.filter((pause) => coversGroup(pause, group)))
       if (change === 'same') return
-      // What waits in memory was claimed before: whether it is under a new pause is looked up when it is claimed again.
+      // Intents in memory were claimed before: the next claim finds out whether a new pause covers them.
       if (change === 'more') giveBack(queue.clear())
       claiming.moreWritten()
       notify()

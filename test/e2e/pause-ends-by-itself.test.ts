@@ -33,5 +33,5 @@ test('a pause of a campaign and one of a group end at their ends, without anybod
   expect(fixture.smtp.mails.map(({ recipients }) => recipients)).toEqual([[person.email]])
   expect((await statusOf(daemon)).groups[group]?.paused).toEqual([])
   const over = daemon.lines.filter(({ msg }) => msg === 'pause of an operator is over').map(({ scope }) => scope)
-  expect(over.toSorted()).toEqual(['campaign', 'group'])
+  expect(new Set(over)).toEqual(new Set(['campaign', 'group']))
 })

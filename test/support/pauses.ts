@@ -10,7 +10,10 @@ export interface PausedStatus {
   readonly pauses: readonly { readonly scope: string; readonly target: string; readonly owner: string }[]
   readonly quietSince: string | null
   readonly groups: Readonly<
-    Record<string, { readonly paused: readonly string[]; readonly lag: number; readonly verdict: { readonly word: string; readonly sentence: string } }>
+    Record<
+      string,
+      { readonly paused: readonly string[]; readonly lag: number; readonly verdict: { readonly word: string; readonly sentence: string } }
+    >
   >
 }
 
@@ -20,7 +23,9 @@ export async function statusOf(daemon: Daemon): Promise<PausedStatus> {
 }
 
 /** Pauses of a fixture, as an operator sets and ends them. */
-export function pausesOf(fixture: Pick<Fixture, 'sql' | 'transaction'>): Pick<PauseAdmin, 'end'> & { begin(target: PauseTarget, forMs?: number): Promise<Pause> } {
+export function pausesOf(
+  fixture: Pick<Fixture, 'sql' | 'transaction'>,
+): Pick<PauseAdmin, 'end'> & { begin(target: PauseTarget, forMs?: number): Promise<Pause> } {
   const admin = createPauseAdmin(fixture)
   return {
     end: (target, by) => admin.end(target, by),

@@ -194,6 +194,7 @@ export function countFacts(metrics: Metrics, options: CountOptions): Observe {
       case 'outbox-sent':
       case 'outbox-waiting':
       case 'outbox-resumed':
+      case 'operator-pause':
       case 'fetched':
       case 'offset-overruled':
       case 'waiting':

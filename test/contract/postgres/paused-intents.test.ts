@@ -122,12 +122,12 @@ describe('intents under a pause', () => {
   })
 })
 
+const plan = (use: (store: IntentStore) => Promise<unknown>): Promise<readonly PlanNode[]> => planOf(database, use)
+
 describe.each([
   { scope: 'campaign', target: campaignId },
   { scope: 'type', target: 'user.signed_up' },
 ] as const)(`${MANY} due intents under a pause of a $scope`, ({ scope, target }) => {
-  const plan = (use: (store: IntentStore) => Promise<unknown>): Promise<readonly PlanNode[]> => planOf(database, use)
-
   it('cost a bounded search to set aside, a claim of others nothing, and one probe while the pause lasts', async () => {
     await due(MANY, { type: 'user.signed_up', campaign: campaignId })
     await due(5, { type: 'reward.earned', campaign: other })

@@ -21,9 +21,15 @@ const pauseOf = (change: Partial<Pause> = {}): Pause => ({
 function watching() {
   const clock = createAutoAdvancingClock()
   const applied: (readonly string[])[] = []
-  const state: { answer: readonly ActivePause[] | Error; woken: number; waiting: number } = { answer: [], woken: 0, waiting: 0 }
+  const state: { answer: readonly ActivePause[] | Error; answersAfter: number | null; woken: number; waiting: number } = {
+    answer: [],
+    answersAfter: null,
+    woken: 0,
+    waiting: 0,
+  }
   const watch = createPauseWatch({
     async read() {
+      if (clock.slept.length === state.answersAfter) return [{ pause: pauseOf(), leftMs: null }]
       if (state.answer instanceof Error) throw state.answer
       return state.answer
     },
@@ -56,11 +62,7 @@ test('without the database the last known pauses are kept, each until its own en
 test('the first reading is repeated until the database answers', async () => {
   const { clock, applied, state, watch } = watching()
   state.answer = new Error('away')
-  const { sleep } = clock
-  clock.sleep = async (ms, signal) => {
-    await sleep(ms, signal)
-    if (clock.slept.length === 3) state.answer = [{ pause: pauseOf(), leftMs: null }]
-  }
+  state.answersAfter = 3
   await watch.first(new AbortController().signal)
   expect(applied.at(-1)).toEqual(['1'])
   expect([clock.slept.length, state.waiting]).toEqual([3, 1])

@@ -35,14 +35,14 @@ describe('the retention that is left', () => {
   })
 })
 
+/** A log whose records have these ages, oldest first. */
+const logOf = (agesMs: readonly number[]) => ({
+  async offsetsAt(_: string, time: Date) {
+    const first = agesMs.findIndex((age) => NOW - age >= time.getTime())
+    return new Map([[0, BigInt(first === -1 ? agesMs.length : first)]])
+  },
+})
 describe('the oldest unread record', () => {
-  /** A log whose records have these ages, oldest first. */
-  const logOf = (agesMs: readonly number[]) => ({
-    async offsetsAt(_: string, time: Date) {
-      const first = agesMs.findIndex((age) => NOW - age >= time.getTime())
-      return new Map([[0, BigInt(first === -1 ? agesMs.length : first)]])
-    },
-  })
   const search = (agesMs: readonly number[], position: number) =>
     oldestUnread(logOf(agesMs), 'events', new Map([[0, BigInt(position)]]), new Map([[0, { low: 0n, high: BigInt(agesMs.length) }]]), {
       now: NOW,

@@ -96,7 +96,7 @@ Examples:
   npm run workerctl -- pause ${scope} ${scopes[scope].example} --owner ops --reason investigation --until-resumed`,
       )
       .action(async (...args: unknown[]) => {
-        const [typed, options] = argumentsOf<SetOptions>(scope, args)
+        const [typed, options] = argumentsOf(scope, args)
         await pause(scope, typed, options, terminal)
       })
   }
@@ -117,7 +117,7 @@ Example:
   npm run workerctl -- resume ${scope} ${scopes[scope].example} --owner ops`,
       )
       .action(async (...args: unknown[]) => {
-        const [typed, options] = argumentsOf<SetOptions>(scope, args)
+        const [typed, options] = argumentsOf(scope, args)
         await resume(scope, typed, options, terminal)
       })
   }
@@ -132,11 +132,11 @@ function scopeCommand(parent: Command, scope: PauseScope, description: string): 
 }
 
 /** What commander passes to an action: the arguments of the scope, then the options. */
-function argumentsOf<Options>(scope: PauseScope, args: readonly unknown[]): readonly [Typed, Options] {
+function argumentsOf(scope: PauseScope, args: readonly unknown[]): readonly [Typed, SetOptions] {
   const count = scopes[scope].takes.length
   const [target, partition] = args.slice(0, count).map(String)
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- commander makes them of the options above
-  return [[target ?? '', partition], args[count] as Options]
+  return [[target ?? '', partition], args[count] as SetOptions]
 }
 
 async function pause(scope: PauseScope, [target, partition]: Typed, options: SetOptions, terminal: Terminal): Promise<void> {
