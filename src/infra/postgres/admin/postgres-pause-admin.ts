@@ -96,5 +96,5 @@ const inScope: Readonly<Record<PauseScope, string>> = {
   destination: '$2 = destination',
   campaign: '$2 = campaign_id::text',
   type: '(SELECT o.type FROM worker.outcomes AS o WHERE o.group_name = i.group_name AND o.event_id = i.event_id) = $2',
-  partition: '$2 IS NULL',
+  partition: '$2::text IS NULL',
 }
