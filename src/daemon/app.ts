@@ -242,7 +242,18 @@ export function createApp(
     tasks.schedule('pauses', PAUSES_MS, PROBE_DEADLINE_MS + pools.delivery.longestStatementMs, () => pauses.poll())
     tasks.schedule('idle memory', COLLECT_MS, LOOK_MS, async () => collectWhenIdle())
     tasks.schedule('slow statements', LOOK_MS, PROBE_DEADLINE_MS, () => statements.check())
-    startMaintenance(tasks, { config, pools, groups, breakerRecord, intentStore, leaderboard, clock, observe, signal: stopping.signal })
+    startMaintenance(tasks, {
+      config,
+      pools,
+      groups,
+      isQuiet: () => isQuiet,
+      breakerRecord,
+      intentStore,
+      leaderboard,
+      clock,
+      observe,
+      signal: stopping.signal,
+    })
     if (composed.relay !== null) {
       const { relay } = composed
       // Without mails to send, nothing else would notice that it is back.

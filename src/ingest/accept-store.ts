@@ -28,6 +28,8 @@ export interface PassedRecord {
   readonly campaignId?: string | null
   readonly contentHash: Uint8Array | null
   readonly reason: DeadLetterReason
+  /** Names fields, rules and locations in code; never a value. */
+  readonly detail?: string
 }
 
 /** Consecutive records of a partition, written in one transaction. */
@@ -48,6 +50,8 @@ export interface Chunk {
   readonly reservation: Reservation | null
   /** Writes rows of the group's own for the events that are new, in the same transaction. */
   readonly project?: Project | undefined
+  /** An operator has requested it: the outcome of a dead letter gives way to that of the same event. */
+  readonly isReplay?: true
 }
 
 /** `repeated`: already on record with the same content, nothing changed; all others are the outcome now on record. */

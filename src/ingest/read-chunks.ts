@@ -112,33 +112,63 @@ function read(
   events: { record: LogRecord; accepted: AcceptedEvent }[],
   faulty: FaultyRecord[],
 ): string | null {
-  const decoded = decode(record, { maxBytes: reader.maxEventBytes }, schemas)
-  if (decoded.is === 'unknown-type') return unknownType
+  const found = readRecord(reader, record, { isExempt: record.offset < exemptBelow, schemas })
+  if (found.is === 'skipped') return found.type
+  if (found.is === 'event') events.push({ record, accepted: found.accepted })
+  else {
+    const { failure } = found.faulty
+    if (failure !== undefined) breaker.record(`${partition}/${record.offset}`, failure)
+    faulty.push(found.faulty)
+  }
+  return null
+}
+
+/** What a group makes of one record. */
+export type FoundRecord =
+  | { readonly is: 'skipped'; readonly type: string }
+  | { readonly is: 'event'; readonly accepted: AcceptedEvent }
+  | { readonly is: 'faulty'; readonly faulty: FaultyRecord }
+
+/** What is needed to read one record as a group does. */
+export type RecordReader = Pick<ChunkReader, 'consumer' | 'filter' | 'maxEventBytes' | 'dedupeHorizon'>
+
+/**
+ * Decodes and decides one record: what the group would do about it, from its bytes alone. Never throws.
+ *
+ * @param how.isExempt the record may be older than the dedupe window
+ */
+export function readRecord(
+  reader: RecordReader,
+  record: LogRecord,
+  how: { readonly isExempt: boolean; readonly schemas?: WriterSchemas | undefined },
+): FoundRecord {
+  const decoded = decode(record, { maxBytes: reader.maxEventBytes }, how.schemas)
+  if (decoded.is === 'unknown-type') return { is: 'skipped', type: unknownType }
   if (decoded.is === 'fault') {
     const { reason, detail, envelope, correlationId } = decoded
     const claimed = { eventId: envelope?.id ?? null, type: envelope?.type ?? null, campaignId: envelope?.campaignId ?? null }
-    faulty.push({ record, ...claimed, contentHash: null, reason, detail, correlationId })
-    return null
+    return { is: 'faulty', faulty: { record, ...claimed, contentHash: null, reason, detail, correlationId } }
   }
   const { event } = decoded
-  if (!reader.filter.handles(event.type)) return event.type
+  if (!reader.filter.handles(event.type)) return { is: 'skipped', type: event.type }
 
   const { correlation_id: correlationId } = event
   const fields = { record, eventId: event.id, type: event.type, contentHash: contentHashOf(event.type, event.data), correlationId }
-  if (record.timestamp < reader.dedupeHorizon() && record.offset >= exemptBelow) {
-    faulty.push({ ...fields, reason: 'older-than-dedupe-window', detail: 'the record is older than the dedupe window' })
-    return null
+  if (record.timestamp < reader.dedupeHorizon() && !how.isExempt) {
+    return {
+      is: 'faulty',
+      faulty: { ...fields, reason: 'older-than-dedupe-window', detail: 'the record is older than the dedupe window' },
+    }
   }
-  if (isProjecting(reader.consumer)) {
-    events.push({ record, accepted: { ...fields, offset: record.offset, at: new Date(event.timestamp), drafts: [], event } })
-    return null
-  }
+  const of = { ...fields, offset: record.offset, at: new Date(event.timestamp) }
+  if (isProjecting(reader.consumer)) return { is: 'event', accepted: { ...of, drafts: [], event } }
   const decided = decide(reader.consumer, event)
-  if ('error' in decided) {
-    breaker.record(`${partition}/${record.offset}`, decided)
-    faulty.push({ ...fields, reason: 'consumer-error', detail: describeFault(decided.error), failure: decided, attempts: 2 })
-  } else events.push({ record, accepted: { ...fields, offset: record.offset, at: new Date(event.timestamp), drafts: decided.drafts } })
-  return null
+  return 'error' in decided
+    ? {
+        is: 'faulty',
+        faulty: { ...fields, reason: 'consumer-error', detail: describeFault(decided.error), failure: decided, attempts: 2 },
+      }
+    : { is: 'event', accepted: { ...of, drafts: decided.drafts } }
 }
 
 /** Consumer code that throws twice on the same event throws because of it: the event is its only input. */

@@ -44,6 +44,20 @@ export type Fact =
       readonly reason: DeadLetterReason
       readonly detail: string
     }
+  /** A replay that an operator requested has ended. */
+  | {
+      readonly is: 'dead-letter-replayed'
+      readonly group: string
+      readonly topic: string
+      readonly partition: number
+      readonly offset: bigint
+      readonly eventId: string | null
+      readonly type: string | null
+      /** `dead-letter`: it failed again. */
+      readonly outcome: 'accepted' | 'no-effect' | 'duplicate' | 'repeated' | 'skipped' | 'dead-letter'
+      readonly reason: DeadLetterReason | null
+      readonly detail: string | null
+    }
   | {
       readonly is: 'row-moved'
       readonly group: string

@@ -17,6 +17,7 @@ import type { OwnTables } from '../../model/projection.ts'
 import type { Observe } from '../../model/fact.ts'
 import type { LogAdmin } from '../../ingest/log-admin.ts'
 import type { SchemaSource } from '../../ingest/schema-source.ts'
+import type { ReplayingGroup } from '../../ingest/replay-letters.ts'
 import { createGroupRunner } from '../../ingest/group-runner.ts'
 import { watchSource, type WatchedSource } from '../../ingest/watched-source.ts'
 import { createTypeFilter } from '../../ingest/type-filter.ts'
@@ -64,6 +65,8 @@ export interface Group {
   /** The record source of the group, for inspection and quiet mode. */
   readonly source: WatchedSource
   readonly kinds: KindTable
+  /** How it reads records, for replays of its dead letters. */
+  readonly replaying: ReplayingGroup
 }
 
 export function composeGroup(consumer: Consumer, shared: Shared): Group {
@@ -129,7 +132,8 @@ export function composeGroup(consumer: Consumer, shared: Shared): Group {
     observe,
     checkMs: CHECK_MS,
   })
-  return { id, topic, worker, workers, source, kinds }
+  const { reader } = settings
+  return { id, topic, worker, workers, source, kinds, replaying: { reader, project: isProjecting(consumer) ? consumer.project : undefined } }
 }
 
 /** What a shutdown of the group is still waiting for, one line each. */

@@ -111,6 +111,8 @@ export function logFacts(log: Log, now: () => number = () => performance.now()):
         return write('debug', fact, 'accepted')
       case 'dead-lettered':
         return write('error', fact, 'dead letter', { ...fieldsOf(fact), outcome: 'dead-letter' })
+      case 'dead-letter-replayed':
+        return write(fact.outcome === 'dead-letter' ? 'error' : 'info', fact, 'dead letter replayed')
       case 'row-moved':
         return write(fact.meaning === 'database-behind-kafka' ? 'error' : 'warn', fact, fact.meaning)
       case 'recovered':

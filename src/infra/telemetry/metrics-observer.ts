@@ -191,6 +191,7 @@ export function countFacts(metrics: Metrics, options: CountOptions): Observe {
         return metrics.outboxRepeats.inc(fact.repeats)
       case 'outbox-failed':
         return metrics.outboxFailures.inc({ reason: fact.reason })
+      case 'dead-letter-replayed':
       case 'outbox-sent':
       case 'outbox-waiting':
       case 'outbox-resumed':

@@ -1,5 +1,6 @@
 import type { Sql } from '../../../std/sql.ts'
 import type { Chunk } from '../../../ingest/accept-store.ts'
+import { letterError } from '../../../model/letter-fingerprint.ts'
 import { sqlArray, sqlBytes } from '../../../std/sql-array.ts'
 
 /**
@@ -10,8 +11,8 @@ export async function insertDeadLetters(tx: Sql, chunk: Chunk): Promise<number> 
   if (chunk.passed.length === 0) return 0
   const place = [chunk.group, chunk.topic, chunk.partition]
   const inserted = await tx.query(
-    `INSERT INTO worker.dead_letters (group_name, topic, partition, "offset", event_id, type, reason, campaign_id)
-     SELECT $1, $2, $3, d.* FROM unnest($4::bigint[], $5::uuid[], $6::text[], $7::text[], $8::uuid[]) AS d
+    `INSERT INTO worker.dead_letters (group_name, topic, partition, "offset", event_id, type, reason, campaign_id, detail, error)
+     SELECT $1, $2, $3, d.* FROM unnest($4::bigint[], $5::uuid[], $6::text[], $7::text[], $8::uuid[], $9::text[], $10::text[]) AS d
      ON CONFLICT DO NOTHING RETURNING 1`,
     [
       ...place,
@@ -20,6 +21,8 @@ export async function insertDeadLetters(tx: Sql, chunk: Chunk): Promise<number> 
       sqlArray(chunk.passed, (record) => record.type),
       sqlArray(chunk.passed, (record) => record.reason),
       sqlArray(chunk.passed, (record) => record.campaignId ?? null),
+      sqlArray(chunk.passed, (record) => record.detail ?? null),
+      sqlArray(chunk.passed, ({ reason, detail }) => (detail === undefined ? null : letterError(reason, detail))),
     ],
   )
   const known = chunk.passed.flatMap(({ offset, eventId, type, contentHash }) =>

@@ -12,18 +12,20 @@ export interface Recorded {
 }
 
 /**
- * Writes an outcome for every id that has none. The record of an earlier transaction stays as it is, with one exception: in a
- * projecting group, the outcome of a dead letter gives way to the same event published again, repaired or not.
+ * Writes an outcome for every id that has none. The record of an earlier transaction stays as it is, with one exception: the
+ * outcome of a dead letter gives way to the same event, repaired or not, when an operator replays it, and in a projecting group when it is
+ * published again.
  */
 export async function insertOutcomes(tx: Sql, chunk: Chunk): Promise<Recorded> {
-  const givenUp = chunk.project === undefined ? nowhere : await givenUpBefore(tx, chunk)
+  const isReplay = chunk.isReplay === true
+  const givenUp = chunk.project === undefined || isReplay ? nowhere : await givenUpBefore(tx, chunk)
   const first = new Map<string, AcceptedEvent>()
   for (const event of chunk.events) {
     const id = event.eventId.toLowerCase()
     if (!first.has(id) && !givenUp.has(event.offset)) first.set(id, event)
   }
   const inserted = new Set(await insert(tx, chunk, [...first.values()]))
-  if (chunk.project !== undefined && inserted.size < first.size) {
+  if ((chunk.project !== undefined || isReplay) && inserted.size < first.size) {
     const rest = [...first].flatMap(([id, event]) => (inserted.has(id) ? [] : [event]))
     for (const id of await replaceDeadLetters(tx, chunk, rest)) inserted.add(id)
   }
@@ -85,21 +87,32 @@ async function givenUpBefore(tx: Sql, chunk: Chunk): Promise<ReadonlySet<bigint>
   return new Set(rows.map(({ offset }) => BigInt(offset)))
 }
 
-/** Events published again after the group gave them up: each replaces the outcome of its dead letter. Returns their ids. */
+/** Events published again, or replayed, after the group gave them up: each replaces the outcome of its dead letter. Returns their ids. */
 async function replaceDeadLetters(tx: Sql, chunk: Chunk, events: readonly AcceptedEvent[]): Promise<readonly string[]> {
   // Locked in order first, as in `insert`; of two publications in two partitions the second finds the outcome of the first.
   const rows = await tx.query<{ event_id: string }>(
-    `WITH again AS (SELECT * FROM unnest($4::uuid[], $5::text[], $6::bytea[], $7::bigint[]) AS e (event_id, type, content_hash, "offset")),
+    `WITH again AS (SELECT * FROM unnest($4::uuid[], $5::text[], $6::bytea[], $7::bigint[], $9::text[], $10::text[])
+                       AS e (event_id, type, content_hash, "offset", outcome, effects)),
           held AS MATERIALIZED (
             SELECT o.event_id FROM worker.outcomes AS o JOIN again USING (event_id)
-             WHERE o.group_name = $1 AND o.outcome = 'dead-letter' ORDER BY o.event_id FOR UPDATE OF o)
+             WHERE o.group_name = $1 AND o.outcome = 'dead-letter'
+               -- A replay takes over the outcome of its own letter, or of the same fact.
+               AND (NOT $11::boolean OR o.content_hash = again.content_hash
+                    OR (o.topic, o.partition, o."offset") = ($2, $3, again."offset"))
+             ORDER BY o.event_id FOR UPDATE OF o)
      UPDATE worker.outcomes AS o
         SET topic = $2, partition = $3, "offset" = again."offset", type = again.type, content_hash = again.content_hash,
-            outcome = 'accepted', recovered = again."offset" < $8, at = now()
+            outcome = again.outcome, effects = again.effects::text[], recovered = again."offset" < $8, at = now()
        FROM held JOIN again USING (event_id)
       WHERE o.group_name = $1 AND o.event_id = held.event_id
      RETURNING o.event_id`,
-    [...identityOf(chunk, events), chunk.recoverBelow],
+    [
+      ...identityOf(chunk, events),
+      chunk.recoverBelow,
+      sqlArray(events, (event) => outcomeOf(chunk, event)),
+      sqlArray(events, (event) => sqlArray(event.drafts, (draft) => draft.key)),
+      chunk.isReplay === true,
+    ],
   )
   return rows.map((row) => row.event_id)
 }

@@ -97,9 +97,15 @@ class Undone extends Error {
 async function accept(tx: Sql, chunk: Chunk): Promise<AcceptResult> {
   // First, because the row's lock is what keeps a second owner of the partition out until this transaction has ended.
   if (!(await moveProgress(tx, chunk))) return { is: 'moved', row: await rowOf(tx, chunk) }
+  const result = await writeChunk(tx, chunk)
+  if (result.is === 'conflict') throw new Undone(result)
+  return result
+}
 
+/** All of an accept but its progress row. After a conflict the transaction has to be rolled back. */
+export async function writeChunk(tx: Sql, chunk: Chunk): Promise<Exclude<AcceptResult, { is: 'moved' }>> {
   const { fresh, conflicts, outcomes } = await insertOutcomes(tx, chunk)
-  if (conflicts.length > 0) throw new Undone({ is: 'conflict', offsets: conflicts })
+  if (conflicts.length > 0) return { is: 'conflict', offsets: conflicts }
 
   const { intents, duplicates, claimed, stale } = await insertIntents(tx, chunk, fresh)
   await markDuplicates(tx, chunk.group, duplicates)
