@@ -6,7 +6,13 @@ import packageJson from '../../package.json' with { type: 'json' }
 import { addAnalyticsShow } from './analytics-show.ts'
 import { addCompletion } from './completion.ts'
 import { addConfig } from './config.ts'
-import { addDeadLettersList } from './dead-letters-list.ts'
+import { addDlqDiscard } from './dlq-discard.ts'
+import { addDlqEdit } from './dlq-edit.ts'
+import { addDlqExport } from './dlq-export.ts'
+import { addDlqGroups, addDlqNote } from './dlq-groups.ts'
+import { addDlqList } from './dlq-list.ts'
+import { addDlqReplay } from './dlq-replay.ts'
+import { addDlqShow } from './dlq-show.ts'
 import { addForget } from './forget.ts'
 import { addIntentsChange } from './intents-change.ts'
 import { addIntentsList } from './intents-list.ts'
@@ -76,11 +82,19 @@ export function createProgram(terminal: Terminal): Command {
   addIntentsList(intents, terminal)
   addIntentsShow(intents, terminal)
   for (const change of ['retry', 'cancel', 'mark-sent'] as const) addIntentsChange(intents, change, terminal)
-  addDeadLettersList(program.command('dead-letters').description('records that could not be processed'), terminal)
   const pauses = program.command('pause').description('stop reading or executing for a while, in all daemons')
   addPause(pauses, terminal)
   addPauseList(pauses, terminal)
   addResume(program.command('resume').description('end a pause before its time is over'), terminal)
+  const dlq = program.command('dlq').alias('dead-letters').description('dead letters: records that could not be processed')
+  addDlqList(dlq, terminal)
+  addDlqGroups(dlq, terminal)
+  addDlqNote(dlq, terminal)
+  addDlqShow(dlq, terminal)
+  addDlqReplay(dlq, terminal)
+  addDlqEdit(dlq, terminal)
+  addDlqDiscard(dlq, terminal)
+  addDlqExport(dlq, terminal)
   const outbox = program.command('outbox').description('events that the platform published in its transactions')
   addOutboxList(outbox, terminal)
   addOutboxRequeue(outbox, terminal)

@@ -46,3 +46,23 @@ export function deadLetterHeaders(letter: DeadLetter): Record<string, HeaderValu
   }
   return { ...letter.record.headers, ...Object.fromEntries(Object.entries(ours).map(([name, value]) => [name, Buffer.from(value)])) }
 }
+
+/** The headers that the record had, and those of {@link deadLetterHeaders} and the sink as text. */
+export function withoutLetterHeaders(headers: LogRecord['headers']): {
+  readonly own: LogRecord['headers']
+  readonly ours: Readonly<Record<string, string>>
+} {
+  const isOurs = (name: string) => name.startsWith('dlq-') || name === 'value-omitted' || name === 'headers-omitted'
+  const entries = Object.entries(headers)
+  return {
+    own: Object.fromEntries(entries.filter(([name]) => !isOurs(name))),
+    ours: Object.fromEntries(
+      entries.flatMap(([name, value]) => {
+        if (!isOurs(name) || value === undefined) return []
+        // Ours is the last of a name that the publisher had used as well.
+        const last = value instanceof Uint8Array ? value : value.at(-1)
+        return [[name, last?.toString('utf8') ?? '']]
+      }),
+    ),
+  }
+}

@@ -23,18 +23,44 @@ export async function readTopicSince(
   },
   onRecord: (partition: number, record: LogRecord) => void | Promise<void>,
 ): Promise<number> {
-  const { settings, admin, group, topic, since, maxEventBytes } = from
+  const { admin, topic, since } = from
   const [starts, ranges] = [await admin.offsetsAt(topic, since), await admin.ranges(topic)]
-  const left = new Map(
-    [...ranges].flatMap(([partition, { high }]) => ((starts.get(partition) ?? high) < high ? [[partition, high] as const] : [])),
-  )
+  const wanted = [...ranges].map(([partition, { high }]) => [partition, { from: starts.get(partition) ?? high, to: high }] as const)
+  return readTopicRanges(from, new Map(wanted), async (partition, record) => {
+    await onRecord(partition, record)
+    return 'go on'
+  })
+}
+
+/** What reads a topic, and as which group. */
+export interface TopicReader {
+  readonly settings: KafkaSettings
+  readonly group: string
+  readonly topic: string
+  readonly maxEventBytes: number
+}
+
+/**
+ * Reads offsets of partitions, from one up to but without another, and commits nothing; ends early when `onRecord` has had enough. The offsets
+ * must be in the log, or empty. The group that it reads as is named `<group>-<uuid>` and gone afterwards.
+ *
+ * @returns the number of records
+ * @throws {OperatorError} the topic cannot be read; and whatever `onRecord` throws
+ */
+export async function readTopicRanges(
+  { settings, group, topic, maxEventBytes }: TopicReader,
+  wanted: ReadonlyMap<number, { readonly from: bigint; readonly to: bigint }>,
+  onRecord: (partition: number, record: LogRecord) => Promise<'go on' | 'enough'>,
+): Promise<number> {
+  const some = [...wanted].filter(([, { from, to }]) => from < to)
+  const left = new Map(some.map(([partition, { to }]) => [partition, to]))
   if (left.size === 0) return 0
   let count = 0
   const done = Promise.withResolvers<void>()
   // It may fail before it is awaited.
   done.promise.catch(() => undefined)
   /** Where each partition continues after a join. */
-  const at = new Map(starts)
+  const at = new Map(some.map(([partition, { from }]) => [partition, from]))
   const passed = (partition: number, next: bigint) => {
     at.set(partition, next)
     if (next >= (left.get(partition) ?? 0n)) left.delete(partition)
@@ -57,8 +83,8 @@ export async function readTopicSince(
         try {
           for (const record of records) {
             if (record.offset >= end) break
-            await onRecord(partition, record)
             count += 1
+            if ((await onRecord(partition, record)) === 'enough') done.resolve()
           }
         } catch (error) {
           // A handler that throws would get the records again.

@@ -1,9 +1,9 @@
 import type { AcceptedEvent, Chunk } from '../../../ingest/accept-store.ts'
 import type { LetterFailure, LetterStore, ReplayResult, RequestedLetter } from '../../../ingest/letter-store.ts'
-import type { HeaderValue } from '../../../ingest/record-source.ts'
 import { letterError, letterFingerprint } from '../../../model/letter-fingerprint.ts'
 import type { Project } from '../../../model/projection.ts'
 import type { Session, Sql } from '../../../std/sql.ts'
+import { headersOf, type KeptHeaders } from './letter-headers.ts'
 import { writeChunk } from './postgres-accept-store.ts'
 
 /** `worker.dead_letters` and the records that replays read, for daemons and for the preview of a replay. */
@@ -50,16 +50,13 @@ interface RequestedRow {
   readonly timestamp: string
   readonly key: Buffer | null
   readonly value: Buffer | null
-  readonly headers: Readonly<Record<string, readonly string[]>>
+  readonly headers: KeptHeaders
   readonly allow_older: boolean
 }
 
 function letterOf(group: string, topic: string, row: RequestedRow): RequestedLetter {
   const offset = BigInt(row.offset)
-  const headers: Readonly<Record<string, HeaderValue>> = Object.fromEntries(
-    Object.entries(row.headers).map(([name, values]) => [name, values.map((value) => Buffer.from(value, 'base64'))]),
-  )
-  const record = { offset, timestamp: Number(row.timestamp), key: row.key, value: row.value, headers }
+  const record = { offset, timestamp: Number(row.timestamp), key: row.key, value: row.value, headers: headersOf(row.headers) }
   return { group, topic, partition: row.partition, offset, record, allowOlder: row.allow_older, replays: row.replays }
 }
 

@@ -1,0 +1,51 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join, relative, resolve } from 'node:path'
+import type { Command } from 'commander'
+import { letterFixture } from '../../src/admin/dead-letters/letter-fixture.ts'
+import { letterHandle } from '../../src/admin/dead-letters/letter-handle.ts'
+import { OperatorError } from '../../src/std/failure.ts'
+import { oneLetter, readAll, replayingGroups, withLetters } from './dlq-context.ts'
+import { renderJson } from './render-json.ts'
+import type { Terminal } from './terminal.ts'
+
+interface Options {
+  readonly out: string
+  readonly json?: boolean
+}
+
+const HELP = `
+Writes two files: the record as JSON, with examples of the same shape in place of personal data, and a test of vitest that decodes it and runs the
+group's accept. The test fails with the letter's reason, until the code accepts the event.
+
+Examples:
+  npm run workerctl -- dlq export email-workers/3/4711 --out test/unit/dead-letters`
+
+export function addDlqExport(parent: Command, terminal: Terminal): void {
+  parent
+    .command('export')
+    .argument('<letter>', 'as shown by "dlq list"')
+    .description('write a dead letter without personal data, and a test that fails until the code accepts it')
+    .requiredOption('--out <directory>', 'where to; it is made when it does not exist')
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', HELP)
+    .action(async (handle: string, { out, json }: Options) => {
+      const fixture = await withLetters(terminal, async (letters) => {
+        const record = await oneLetter(letters, handle)
+        const read = (await readAll(letters, [record])).get(letterHandle(record))
+        if (read === undefined) throw new OperatorError(`No topic has the record of ${letterHandle(record)} any more.`)
+        return letterFixture(record, read.record, replayingGroups(letters)(record.group).reader, sourceFrom(out))
+      })
+      const files = [join(out, `${fixture.name}.json`), join(out, `${fixture.name}.test.ts`)] as const
+      await mkdir(out, { recursive: true })
+      await writeFile(files[0], fixture.json)
+      await writeFile(files[1], fixture.test)
+      if (json === true) terminal.out(renderJson({ files }))
+      else terminal.out(`Written: ${files.join(', ')}. Run the test: npx vitest run ${files[1]}`)
+    })
+}
+
+/** This program's `src` as a file in the directory imports it. */
+function sourceFrom(directory: string): string {
+  const path = relative(resolve(directory), join(import.meta.dirname, '../../src'))
+  return path.startsWith('.') ? path : `./${path}`
+}
