@@ -55,10 +55,10 @@ export function addForget(parent: Command, terminal: Terminal): void {
           const found = await forgetter.find(userId)
           const elsewhere = elsewhereSentences(found, await retentions, config.accept.dedupeDays)
           if (options.json !== true) for (const sentence of [...forgetSentences(userId, found), ...elsewhere]) terminal.out(sentence)
-          const decided = await decide(found.intentIds.length + found.movements + found.events > 0, options, terminal)
-          const done = decided === 'apply' ? await eraseAll(forgetter, userId, found.intentIds) : { erased: 0, movements: 0, events: 0 }
+          const decided = await decide(found.intentIds.length + found.movements + found.events + found.copies > 0, options, terminal)
+          const done = decided === 'apply' ? await eraseAll(forgetter, userId, found.intentIds) : { erased: 0, movements: 0, events: 0, copies: 0 }
           const now = decided === 'apply' ? await forgetter.find(userId) : null
-          const since = now === null ? 0 : now.intentIds.length + now.movements + now.events
+          const since = now === null ? 0 : now.intentIds.length + now.movements + now.events + now.copies
           if (options.json === true) {
             const { intentIds: _, ...counts } = found
             const applied = {
@@ -66,6 +66,7 @@ export function addForget(parent: Command, terminal: Terminal): void {
               erased: done.erased,
               erasedMovements: done.movements,
               erasedEvents: done.events,
+              erasedCopies: done.copies,
               since,
             }
             terminal.out(renderJson({ user: userId, ...counts, retentions: await retentions, ...applied }))
@@ -79,13 +80,14 @@ export function addForget(parent: Command, terminal: Terminal): void {
 
 /** @throws {OperatorError} when a worker holds some of them for too long. */
 async function eraseAll(forgetter: Forgetter, userId: string, ids: readonly string[]): Promise<Omit<Erased, 'left'>> {
-  let [erased, movements, events] = [0, 0, 0]
+  let [erased, movements, events, copies] = [0, 0, 0, 0]
   for (const until = performance.now() + WAIT_MS; ;) {
     const done = await forgetter.erase(userId, ids)
     erased += done.erased
     movements += done.movements
     events += done.events
-    if (done.left === 0) return { erased, movements, events }
+    copies += done.copies
+    if (done.left === 0) return { erased, movements, events, copies }
     if (performance.now() >= until) {
       throw new OperatorError(
         `${erased} erased, but ${done.left} of this person's intents ${done.left === 1 ? 'is' : 'are'} still held by a worker: run the same command again in a minute.`,

@@ -109,7 +109,7 @@ export const outcomeWords: Readonly<Record<string, string>> = {
 function absent(group: string, unhandled: boolean): string {
   if (unhandled) return `${group} does not handle events of this type.`
   return (
-    `${group} has no record of it: the group does not handle its type, has not read it yet (offsets show) or could not parse the record (dead-letters list), ` +
+    `${group} has no record of it: the group does not handle its type, has not read it yet (offsets show) or could not parse the record (dlq list), ` +
     `or the event was never published or is older than DEDUPE_DAYS.`
   )
 }

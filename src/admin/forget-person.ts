@@ -16,6 +16,8 @@ export interface PersonRecord {
   readonly events: number
   /** The same that wait to be published: the relay sends them first. */
   readonly waitingEvents: number
+  /** Records of dead letters that are kept for a replay, edited or not, and hold the id of the person. */
+  readonly copies: number
   /** The row in `waitlist_users`. */
   readonly person: 'present' | 'deleted' | 'gone'
   /** That row still stands in the ranking of its campaign. */
@@ -36,6 +38,7 @@ export interface Erased {
   readonly erased: number
   readonly movements: number
   readonly events: number
+  readonly copies: number
   /** Intents that a worker has in hand. */
   readonly left: number
 }
@@ -77,15 +80,19 @@ export function forgetSentences(userId: string, found: PersonRecord): readonly s
       : [
           `${some(found.waitingEvents, 'event')} in worker.outbox ${found.waitingEvents === 1 ? 'waits' : 'wait'} to be published: run the command again once they are (workerctl outbox list).`,
         ]),
+    ...(found.copies === 0
+      ? []
+      : [`${some(found.copies, 'copy', 'copies')} of dead letters: ${found.copies === 1 ? 'it is' : 'they are'} deleted, and a requested replay is withdrawn.`]),
     ...(found.deliveries === 0 ? [] : [`${some(found.deliveries, 'row')} of webhook_deliveries: the payload is emptied.`]),
   ]
 }
 
 /** `since`: what came while it was done. */
-export function doneSentence({ erased, movements, events }: Omit<Erased, 'left'>, since: number): string {
+export function doneSentence({ erased, movements, events, copies }: Omit<Erased, 'left'>, since: number): string {
   const published = events === 0 ? '' : ` ${some(events, 'event')} deleted from worker.outbox.`
+  const letters = copies === 0 ? '' : ` ${some(copies, 'copy', 'copies')} of dead letters deleted.`
   const again = since === 0 ? '' : ` ${since} added meanwhile: run the command again.`
-  return `Done: ${some(erased, 'intent')} and ${some(movements, 'movement')} erased.${published}${again}`
+  return `Done: ${some(erased, 'intent')} and ${some(movements, 'movement')} erased.${published}${letters}${again}`
 }
 
 /** What is not erased here, and when it goes. */

@@ -229,8 +229,10 @@ async function operatorsView(fixture: Fixture, variables: Readonly<Record<string
   const verbs = [
     'intents list',
     'intents list --json',
-    'dead-letters list',
-    'dead-letters list --json',
+    'dlq list',
+    'dlq list --json',
+    'dlq groups',
+    'dlq groups --json',
     'offsets show',
     'intents retry --dry-run --state dead',
     'no such verb',

@@ -13,6 +13,7 @@ const found: PersonRecord = {
   movements: 0,
   waitingEvents: 0,
   events: 0,
+  copies: 0,
   person: 'gone',
   ranked: false,
 }
@@ -32,8 +33,8 @@ describe('the report on forgetting a person', () => {
   })
 
   it('counts what was erased, and what came meanwhile', () => {
-    expect(doneSentence({ erased: 1, movements: 2, events: 0 }, 0)).toBe('Done: 1 intent and 2 movements erased.')
-    expect(doneSentence({ erased: 0, movements: 1, events: 0 }, 3)).toBe(
+    expect(doneSentence({ erased: 1, movements: 2, events: 0, copies: 0 }, 0)).toBe('Done: 1 intent and 2 movements erased.')
+    expect(doneSentence({ erased: 0, movements: 1, events: 0, copies: 0 }, 3)).toBe(
       'Done: 0 intents and 1 movement erased. 3 added meanwhile: run the command again.',
     )
   })

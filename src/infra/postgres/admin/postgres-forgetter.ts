@@ -16,7 +16,7 @@ export function createForgetter(database: Database): Forgetter {
     },
     erase: (userId, intentIds) =>
       database.transaction(async (tx) => {
-        const [row] = await tx.query<{ erased: number; movements: number; events: number }>(eraseStatement, [
+        const [row] = await tx.query<{ erased: number; movements: number; events: number; copies: number }>(eraseStatement, [
           userId,
           intentIds,
           personalTypes,
@@ -26,7 +26,7 @@ export function createForgetter(database: Database): Forgetter {
           `SELECT count(*)::int AS left FROM worker.intents WHERE id = ANY ($2::bigint[]) AND user_id = $1`,
           [userId, intentIds],
         )
-        return { erased: row?.erased ?? 0, movements: row?.movements ?? 0, events: row?.events ?? 0, left: left?.left ?? 0 }
+        return { erased: row?.erased ?? 0, movements: row?.movements ?? 0, events: row?.events ?? 0, copies: row?.copies ?? 0, left: left?.left ?? 0 }
       }),
   }
 }
@@ -40,6 +40,9 @@ const ofPerson = `type = ANY ($TYPES::text[]) AND strpos(lower(payload), $1::uui
 const theirEvents = `${ofPerson} AND (published_at IS NOT NULL OR failed_at IS NOT NULL)`
 const theirWaitingEvents = `${ofPerson} AND published_at IS NULL AND failed_at IS NULL`
 
+/** Records of dead letters that are kept for a replay and hold the id of the person, in the one spelling or the other. */
+const theirCopies = `(position(convert_to($1::uuid::text, 'UTF8') IN value) > 0 OR position(convert_to(upper($1::uuid::text), 'UTF8') IN value) > 0)`
+
 const findStatement = `
 WITH theirs AS MATERIALIZED (SELECT id, state, group_name, key, channel FROM worker.intents WHERE user_id = $1)
 SELECT (SELECT coalesce(json_agg(json_build_object('state', state, 'count', count)), '[]')
@@ -51,6 +54,7 @@ SELECT (SELECT coalesce(json_agg(json_build_object('state', state, 'count', coun
        (SELECT count(*)::int FROM worker.position_changes WHERE user_id = $1) AS movements,
        (SELECT count(*)::int FROM worker.outbox WHERE ${theirEvents.replace('$TYPES', '$2')}) AS events,
        (SELECT count(*)::int FROM worker.outbox WHERE ${theirWaitingEvents.replace('$TYPES', '$2')}) AS "waitingEvents",
+       (SELECT count(*)::int FROM worker.dead_letter_copies WHERE ${theirCopies}) AS copies,
        EXISTS (SELECT FROM platform.waitlist_users WHERE id = $1 AND ranked_score IS NOT NULL) AS ranked,
        coalesce((SELECT CASE WHEN deleted_at IS NULL THEN 'present' ELSE 'deleted' END FROM platform.waitlist_users WHERE id = $1), 'gone') AS person`
 
@@ -79,6 +83,14 @@ movements AS (
 ),
 published AS (
   DELETE FROM worker.outbox WHERE ${theirEvents.replace('$TYPES', '$3')} RETURNING 1
+),
+copies AS (
+  DELETE FROM worker.dead_letter_copies WHERE ${theirCopies} RETURNING group_name, topic, partition, "offset"
+),
+withdrawn AS (
+  UPDATE worker.dead_letters AS d SET state = 'open', requested_at = NULL FROM copies
+   WHERE (d.group_name, d.topic, d.partition, d."offset") = (copies.group_name, copies.topic, copies.partition, copies."offset")
+     AND d.state = 'requested'
 )
 SELECT (SELECT count(*)::int FROM erased) AS erased, (SELECT count(*)::int FROM movements) AS movements,
-       (SELECT count(*)::int FROM published) AS events`
+       (SELECT count(*)::int FROM published) AS events, (SELECT count(*)::int FROM copies) AS copies`
