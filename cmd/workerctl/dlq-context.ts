@@ -57,16 +57,23 @@ export function addLetterFilter(command: Command): Command {
 }
 
 /** The filter as it is typed. @throws {OperatorError} naming the word that is wrong, and the nearest that there is */
-export async function filterOf({ admin, groups }: Letters, typed: TypedLetterFilter, named: readonly string[] = []): Promise<DeadLetterFilter> {
+export async function filterOf(
+  { admin, groups }: Letters,
+  typed: TypedLetterFilter,
+  named: readonly string[] = [],
+): Promise<DeadLetterFilter> {
   return letterFilter(typed, named, { groups, types: typed.type === undefined ? [] : await admin.types() })
 }
 
 /** The one letter of this name. @throws {OperatorError} there is none, or several in topics that the group has read */
 export async function oneLetter(letters: Letters, handle: string): Promise<DeadLetterRecord> {
   const [record, other] = await letters.admin.records(await filterOf(letters, {}, [handle]), 2)
-  if (record === undefined) throw new OperatorError(`There is no dead letter "${handle}": "dlq list --state all" shows those that are on record.`)
+  if (record === undefined)
+    throw new OperatorError(`There is no dead letter "${handle}": "dlq list --state all" shows those that are on record.`)
   if (other === undefined) return record
-  throw new OperatorError(`There are dead letters "${handle}" of the topics ${record.topic} and ${other.topic}: set KAFKA_TOPIC to the one that the group reads.`)
+  throw new OperatorError(
+    `There are dead letters "${handle}" of the topics ${record.topic} and ${other.topic}: set KAFKA_TOPIC to the one that the group reads.`,
+  )
 }
 
 /** Where a letter was. */

@@ -39,7 +39,8 @@ export function addDlqDiscard(parent: Command, terminal: Terminal): void {
       await withLetters(terminal, async (letters) => {
         const records = await selectLetters(letters, named, options, ['open', 'requested'])
         const isJson = options.json === true
-        if (!isJson) terminal.out(records.length === 0 ? 'Nothing that matches can be discarded.' : `${inWords(records.length)} will be discarded.`)
+        if (!isJson)
+          terminal.out(records.length === 0 ? 'Nothing that matches can be discarded.' : `${inWords(records.length)} will be discarded.`)
         const decided = await decide(records.length > 0, { ...options, yes: isConfirmed(options.confirm, records.length) }, terminal)
         const discarded = decided === 'apply' ? await letters.admin.discard(records.map(placeOf), options) : 0
         if (isJson) terminal.out(renderJson({ count: records.length, applied: decided === 'apply', discarded }))

@@ -43,7 +43,9 @@ export function addDlqEdit(parent: Command, terminal: Terminal): void {
         const gone = { offset: place.offset, timestamp: record.at.getTime(), key: null, headers: {} }
         const copy = { place, record: editedCopy(text, original ?? gone, reader) }
         if (!(await letters.admin.edit(copy, { owner, because: because ?? null })))
-          throw new OperatorError(`${letterHandle(record)} is ${record.state}: only open and discarded ones can be edited. Nothing was changed.`)
+          throw new OperatorError(
+            `${letterHandle(record)} is ${record.state}: only open and discarded ones can be edited. Nothing was changed.`,
+          )
         return letterHandle(record)
       })
       if (json === true) terminal.out(renderJson({ letter, stored: true }))

@@ -79,7 +79,9 @@ export function addDlqNote(parent: Command, terminal: Terminal): void {
         return { fingerprint, groups, letters: alike.reduce((sum, { count }) => sum + count, 0) }
       })
       terminal.out(
-        json === true ? renderJson(found) : `Noted for ${lettersInWords(found.letters)} of ${found.groups.join(', ')} with the fingerprint ${fingerprint}.`,
+        json === true
+          ? renderJson(found)
+          : `Noted for ${lettersInWords(found.letters)} of ${found.groups.join(', ')} with the fingerprint ${fingerprint}.`,
       )
     })
 }

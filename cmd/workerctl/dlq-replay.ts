@@ -91,7 +91,9 @@ async function rehearse(
   for (const [{ replays }, { place, record }] of copies) {
     const group = replaying(place.group)
     const letter = { ...place, record, allowOlder, replays }
-    results.push(await replayLetter(letter, group, (event) => store.rehearse(letter, event, group.project), AbortSignal.timeout(REGISTRY_MS)))
+    results.push(
+      await replayLetter(letter, group, (event) => store.rehearse(letter, event, group.project), AbortSignal.timeout(REGISTRY_MS)),
+    )
   }
   return results
 }

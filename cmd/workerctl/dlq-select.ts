@@ -26,7 +26,10 @@ export async function selectLetters(
     )
   }
   const wrong = found.find(({ state }) => !able.includes(state))
-  if (wrong !== undefined) throw new OperatorError(`${letterHandle(wrong)} is ${wrong.state}: only ${able.join(' or ')} ones can be changed so. Nothing was changed.`)
+  if (wrong !== undefined)
+    throw new OperatorError(
+      `${letterHandle(wrong)} is ${wrong.state}: only ${able.join(' or ')} ones can be changed so. Nothing was changed.`,
+    )
   const missing = filter.letters.find((one) => !found.some((record) => letterHandle(record) === letterHandle(one)))
   if (missing !== undefined) throw new OperatorError(`No dead letter that matches is named ${letterHandle(missing)}. Nothing was changed.`)
   return found.toSorted((a, b) => (letterHandle(a) < letterHandle(b) ? -1 : 1))

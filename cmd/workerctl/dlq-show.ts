@@ -74,7 +74,8 @@ async function viewOf(letters: Letters, handle: string, reveal: boolean): Promis
     alike,
     found: read === undefined ? null : { topic: read.topic, partition: read.partition, offset: read.offset },
     content: record === null ? null : shownRecord(record, { reveal, schemas }),
-    now: record === null ? null : nowInWords(readRecord(reader, record, { isExempt: found.reason !== 'older-than-dedupe-window', schemas })),
+    now:
+      record === null ? null : nowInWords(readRecord(reader, record, { isExempt: found.reason !== 'older-than-dedupe-window', schemas })),
     actions: await letters.admin.actions(placeOf(found)),
     next: nextCommands(found).map((command) => `npm run workerctl -- ${command}`),
   }

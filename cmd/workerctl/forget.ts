@@ -56,7 +56,8 @@ export function addForget(parent: Command, terminal: Terminal): void {
           const elsewhere = elsewhereSentences(found, await retentions, config.accept.dedupeDays)
           if (options.json !== true) for (const sentence of [...forgetSentences(userId, found), ...elsewhere]) terminal.out(sentence)
           const decided = await decide(found.intentIds.length + found.movements + found.events + found.copies > 0, options, terminal)
-          const done = decided === 'apply' ? await eraseAll(forgetter, userId, found.intentIds) : { erased: 0, movements: 0, events: 0, copies: 0 }
+          const done =
+            decided === 'apply' ? await eraseAll(forgetter, userId, found.intentIds) : { erased: 0, movements: 0, events: 0, copies: 0 }
           const now = decided === 'apply' ? await forgetter.find(userId) : null
           const since = now === null ? 0 : now.intentIds.length + now.movements + now.events + now.copies
           if (options.json === true) {

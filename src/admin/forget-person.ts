@@ -82,7 +82,9 @@ export function forgetSentences(userId: string, found: PersonRecord): readonly s
         ]),
     ...(found.copies === 0
       ? []
-      : [`${some(found.copies, 'copy', 'copies')} of dead letters: ${found.copies === 1 ? 'it is' : 'they are'} deleted, and a requested replay is withdrawn.`]),
+      : [
+          `${some(found.copies, 'copy', 'copies')} of dead letters: ${found.copies === 1 ? 'it is' : 'they are'} deleted, and a requested replay is withdrawn.`,
+        ]),
     ...(found.deliveries === 0 ? [] : [`${some(found.deliveries, 'row')} of webhook_deliveries: the payload is emptied.`]),
   ]
 }

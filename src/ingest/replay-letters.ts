@@ -124,7 +124,11 @@ function asReplay(event: AcceptedEvent): AcceptedEvent {
 }
 
 /** Of the value, where it begins with the id of a schema and a registry is configured. */
-export async function schemasOf({ value }: LogRecord, source: SchemaSource | undefined, signal: AbortSignal): Promise<WriterSchemas | undefined> {
+export async function schemasOf(
+  { value }: LogRecord,
+  source: SchemaSource | undefined,
+  signal: AbortSignal,
+): Promise<WriterSchemas | undefined> {
   const id = schemaIdOf(value)
   return id === null || source === undefined ? undefined : new Map([[id, await source.reader(id, signal)]])
 }

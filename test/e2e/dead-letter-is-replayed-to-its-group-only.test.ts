@@ -77,7 +77,8 @@ test('a dead letter is grouped, shown at its field, edited and replayed: its gro
   const groups = ['email-workers', 'analytics-workers'].map((name) => fixture.group(name))
   await eventually('both groups give it up', async () => (await listed(fixture)).length === groups.length || 'not yet')
   expect((await listed(fixture)).map(({ group }) => group).toSorted()).toEqual(groups.toSorted())
-  const ranges = async () => JSON.stringify([...(await fixture.admin.ranges(fixture.topic))].map(([partition, { high }]) => [partition, String(high)]))
+  const ranges = async () =>
+    JSON.stringify([...(await fixture.admin.ranges(fixture.topic))].map(([partition, { high }]) => [partition, String(high)]))
   const before = await ranges()
 
   const mine = (await listed(fixture, '--group', 'email-workers'))[0]
@@ -104,14 +105,27 @@ test('a dead letter is grouped, shown at its field, edited and replayed: its gro
     { fingerprint, count: 1, replayed: 1, owner: 'ada', note: 'the importer' },
   ])
 
-  const edit = await workerctl(fixture, 'dlq', 'edit', letter, '--file', await fileOf(repaired), '--owner', 'ada', '--because', 'no address')
+  const edit = await workerctl(
+    fixture,
+    'dlq',
+    'edit',
+    letter,
+    '--file',
+    await fileOf(repaired),
+    '--owner',
+    'ada',
+    '--because',
+    'no address',
+  )
   expect(edit).toMatchObject({ code: 0, err: '' })
   const dry = await workerctl(fixture, 'dlq', 'replay', letter, '--owner', 'ada')
   expect(dry.out).toContain('1 would be accepted.')
   expect(dry.out).toContain('about 1 person.')
   expect(dry.out).toContain('Nothing was changed: add --confirm 1 to request this replay.')
   expect(await fixture.sql.query('SELECT FROM worker.intents')).toEqual([])
-  expect((await workerctl(fixture, 'dlq', 'replay', letter, '--owner', 'ada', '--confirm', '2')).err).toContain('--confirm is 2, but the plan has 1 dead letter')
+  expect((await workerctl(fixture, 'dlq', 'replay', letter, '--owner', 'ada', '--confirm', '2')).err).toContain(
+    '--confirm is 2, but the plan has 1 dead letter',
+  )
   expect((await workerctl(fixture, 'dlq', 'replay', letter, '--owner', 'ada', '--confirm', '1', '--json')).code).toBe(0)
   await stateOf(fixture, 'resolved', 1)
   await sent(fixture)
@@ -120,7 +134,9 @@ test('a dead letter is grouped, shown at its field, edited and replayed: its gro
   // The other group's letter is as it was, and nothing was published.
   expect(await listed(fixture)).toMatchObject([{ group: fixture.group('analytics-workers'), state: 'open', replays: 0 }])
   expect(await ranges()).toBe(before)
-  expect(await fixture.sql.query('SELECT DISTINCT group_name FROM worker.outcomes')).toEqual([{ group_name: fixture.group('email-workers') }])
+  expect(await fixture.sql.query('SELECT DISTINCT group_name FROM worker.outcomes')).toEqual([
+    { group_name: fixture.group('email-workers') },
+  ])
   expect(await fixture.sql.query('SELECT FROM analytics.event_counts')).toEqual([])
   const history = JSON.parse((await workerctl(fixture, 'dlq', 'show', letter, '--json')).out)
   expect(history.actions).toMatchObject([

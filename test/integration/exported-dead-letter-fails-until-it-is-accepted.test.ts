@@ -11,8 +11,20 @@ import { recordOf } from '../support/log-records.ts'
 import { sampleEvent } from '../support/sample-event.ts'
 
 const letter: DeadLetterRecord = {
-  ...{ group: 'stage.email-workers', topic: 'domain-events', partition: 3, offset: '4711', type: 'user.signed_up', eventId: null },
-  ...{ reason: 'invalid-data', at: new Date(0), fingerprint: '0123456789ab', error: null, detail: null, state: 'open', replays: 0, edited: false },
+  group: 'stage.email-workers',
+  topic: 'domain-events',
+  partition: 3,
+  offset: '4711',
+  type: 'user.signed_up',
+  eventId: null,
+  reason: 'invalid-data',
+  at: new Date(0),
+  fingerprint: '0123456789ab',
+  error: null,
+  detail: null,
+  state: 'open',
+  replays: 0,
+  edited: false,
 }
 const [consumer] = listedConsumers
 if (consumer === undefined) throw new Error('there is no consumer')

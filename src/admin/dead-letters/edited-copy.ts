@@ -9,13 +9,20 @@ import { OperatorError } from '../../std/failure.ts'
  *
  * @throws {OperatorError} the group could not accept it: the reason with fields and rules
  */
-export function editedCopy(text: string, original: Pick<LogRecord, 'offset' | 'timestamp' | 'key' | 'headers'>, reader: RecordReader): LogRecord {
+export function editedCopy(
+  text: string,
+  original: Pick<LogRecord, 'offset' | 'timestamp' | 'key' | 'headers'>,
+  reader: RecordReader,
+): LogRecord {
   const value = Buffer.from(text.trim())
   const kept = Object.entries(original.headers).filter(([name]) => name === header.correlationId || name === header.traceparent)
   const record = { ...pick(original), value, headers: Object.fromEntries(kept) }
   const found = readRecord(reader, record, { isExempt: true })
   if (found.is === 'event')
-    return { ...record, headers: { ...record.headers, [header.type]: Buffer.from(found.accepted.type), [header.id]: Buffer.from(found.accepted.eventId) } }
+    return {
+      ...record,
+      headers: { ...record.headers, [header.type]: Buffer.from(found.accepted.type), [header.id]: Buffer.from(found.accepted.eventId) },
+    }
   throw new OperatorError(
     found.is === 'skipped'
       ? `The copy was not stored: ${reader.consumer.name} does not handle its type (${found.type}).`

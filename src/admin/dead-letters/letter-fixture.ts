@@ -16,7 +16,17 @@ export interface LetterFixture {
 }
 
 /** Headers that decide how a record is read. */
-const decisive = new Set(['event-type', 'event-version', 'ce_type', 'ce_specversion', 'ce_id', 'ce_source', 'ce_time', 'ce_accountid', 'ce_eventversion'])
+const decisive = new Set([
+  'event-type',
+  'event-version',
+  'ce_type',
+  'ce_specversion',
+  'ce_id',
+  'ce_source',
+  'ce_time',
+  'ce_accountid',
+  'ce_eventversion',
+])
 
 /**
  * Replaces what may be personal by examples of the same shape, and writes the test.
@@ -28,7 +38,9 @@ export function letterFixture(letter: DeadLetterRecord, record: LogRecord, reade
   const handle = letterHandle(letter)
   const parsed = parsedValue(record)
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
-    throw new OperatorError(`${handle} has no JSON object as its value, so its personal data cannot be found: look at it with "dlq show ${handle} --reveal".`)
+    throw new OperatorError(
+      `${handle} has no JSON object as its value, so its personal data cannot be found: look at it with "dlq show ${handle} --reveal".`,
+    )
   const value: unknown = replacePersonal(parsed, exampleOfShape)
   const headers = Object.fromEntries(
     Object.keys(record.headers).flatMap((name) => {

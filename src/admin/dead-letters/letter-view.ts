@@ -18,7 +18,10 @@ export interface ShownRecord {
 }
 
 /** @param reveal personal fields too, and what is not known to be free of them */
-export function shownRecord(record: LogRecord, { reveal, schemas }: { readonly reveal: boolean; readonly schemas?: WriterSchemas | undefined }): ShownRecord {
+export function shownRecord(
+  record: LogRecord,
+  { reveal, schemas }: { readonly reveal: boolean; readonly schemas?: WriterSchemas | undefined },
+): ShownRecord {
   const parsed = parsedValue(record, schemas)
   const shown = reveal ? parsed : replacePersonal(parsed, masked)
   const key = record.key?.toString('utf8') ?? null

@@ -84,7 +84,7 @@ const LETTERS = 'personalexmv'
 
 function shaped(text: string): string {
   let at = 0
-  return [...text]
+  return Array.from(text)
     .map((character) => {
       if (/\d/.test(character)) return '1'
       if (!/\p{L}/u.test(character)) return character

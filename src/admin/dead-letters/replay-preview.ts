@@ -54,7 +54,9 @@ export function previewSentences({ count, outcomes, failures, intents, people }:
     ...failures.map((one) => `  ${one.count} would fail again as ${one.reason}: ${one.detail}.`),
     ...(intents.length === 0
       ? []
-      : [`Intents: ${intents.map((one) => `${one.count} ${one.kind}`).join(', ')}, about ${people} ${people === 1 ? 'person' : 'people'}.`]),
+      : [
+          `Intents: ${intents.map((one) => `${one.count} ${one.kind}`).join(', ')}, about ${people} ${people === 1 ? 'person' : 'people'}.`,
+        ]),
   ]
 }
 

@@ -133,7 +133,15 @@ export function composeGroup(consumer: Consumer, shared: Shared): Group {
     checkMs: CHECK_MS,
   })
   const { reader } = settings
-  return { id, topic, worker, workers, source, kinds, replaying: { reader, project: isProjecting(consumer) ? consumer.project : undefined } }
+  return {
+    id,
+    topic,
+    worker,
+    workers,
+    source,
+    kinds,
+    replaying: { reader, project: isProjecting(consumer) ? consumer.project : undefined },
+  }
 }
 
 /** What a shutdown of the group is still waiting for, one line each. */

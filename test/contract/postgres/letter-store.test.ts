@@ -20,7 +20,8 @@ function of(change: Partial<DeadLetterFilter> = {}): DeadLetterFilter {
   return { ...any, group, states: ['open', 'requested', 'resolved', 'discarded'], ...change }
 }
 
-const states = async () => (await admin().records(of(), 100)).map(({ offset, state, replays }) => `${offset} ${state} ${replays}`).toSorted()
+const states = async () =>
+  (await admin().records(of(), 100)).map(({ offset, state, replays }) => `${offset} ${state} ${replays}`).toSorted()
 const record = (offset: bigint) => ({
   offset,
   timestamp: 1_700_000_000_123,
@@ -52,11 +53,11 @@ test('letters are grouped by what failed alike, those of older versions too, and
     [group],
   )
   const groups = await admin().groups(of())
-  expect(groups.map(({ reason, type, error, count }) => [reason, type, error, count]).toSorted()).toEqual([
-    ['consumer-error', 'user.signed_up', 'TypeError at src/consumers/a.ts:3', 1],
-    ['consumer-error', 'user.verified', 'TypeError at src/consumers/a.ts:3', 2],
-    ['consumer-error', 'user.verified', null, 1],
-    ['not-json', null, null, 1],
+  expect(groups.map(({ reason, type, error, count }) => `${reason} ${type} ${error} ${count}`).toSorted()).toEqual([
+    'consumer-error user.signed_up TypeError at src/consumers/a.ts:3 1',
+    'consumer-error user.verified TypeError at src/consumers/a.ts:3 2',
+    'consumer-error user.verified null 1',
+    'not-json null null 1',
   ])
   const two = groups.find(({ count }) => count === 2)
   const found = await admin().records(of({ fingerprint: two?.fingerprint ?? '' }), 10)
@@ -76,7 +77,10 @@ test('a requested replay reads the record byte by byte as it was given', async (
   expect(letter).toMatchObject({ group, topic: 'topic', partition: 0, allowOlder: true, replays: 0 })
   const { offset, timestamp, key, value, headers } = record(0n)
   expect(letter.record).toEqual({
-    ...{ offset, timestamp, key, value },
+    offset,
+    timestamp,
+    key,
+    value,
     headers: Object.fromEntries(Object.entries(headers).map(([name, held]) => [name, [held].flat()])),
   })
 })
@@ -100,7 +104,9 @@ test('a replay writes outcome and intents and resolves the letter in one transac
 test('a replay that fails before its end leaves nothing behind, and the letter is still requested', async () => {
   await giveUp({})
   const letter = await request(0n)
-  await db.sql.query(`CREATE FUNCTION pg_temp.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$`).catch(() => undefined)
+  await db.sql
+    .query(`CREATE FUNCTION pg_temp.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$`)
+    .catch(() => undefined)
   await db.sql.query(`ALTER TABLE worker.dead_letter_actions ADD CONSTRAINT no_end CHECK (action <> 'resolved') NOT VALID`)
   try {
     await expect(letters().replay(letter, event(0n, [mail('half')]))).rejects.toThrow('no_end')
@@ -125,14 +131,24 @@ test('two processes do not replay one letter: the second finds it held', async (
 test("the outcome of a dead letter gives way to its own replay, edited or not, and not to another fact's under the same id", async () => {
   const own = event(0n, [mail('own')])
   const { eventId, type, contentHash } = own
-  await giveUp({ eventId, type, contentHash, reason: 'consumer-error' }, { eventId, type, contentHash: Buffer.from('another'), reason: 'id-conflict' })
+  await giveUp(
+    { eventId, type, contentHash, reason: 'consumer-error' },
+    { eventId, type, contentHash: Buffer.from('another'), reason: 'id-conflict' },
+  )
   const other = { ...event(1n, []), eventId, contentHash: Buffer.from('another') }
   const conflict = await request(1n)
   expect(await letters().replay(conflict, other)).toEqual({ is: 'conflict' })
   const edited = { ...own, contentHash: Buffer.from('edited') }
   expect(await letters().rehearse(await request(0n), edited)).toEqual({ is: 'resolved', outcome: 'accepted' })
   expect(await outcomes()).toMatchObject([{ outcome: 'dead-letter' }])
-  expect(await letters().replay(await letters().requested(group, 'topic', 10).then((all) => all.filter(({ offset }) => offset === 0n)[0] ?? conflict), edited)).toEqual({
+  expect(
+    await letters().replay(
+      await letters()
+        .requested(group, 'topic', 10)
+        .then((all) => all.find(({ offset }) => offset === 0n) ?? conflict),
+      edited,
+    ),
+  ).toEqual({
     is: 'resolved',
     outcome: 'accepted',
   })
@@ -151,13 +167,14 @@ test('an event that is on record under the same id is repeated and has no second
   expect(await intents()).toHaveLength(1)
 })
 
+const project: ProjectingConsumer['project'] = async (events, tx) => {
+  for (const { id } of events) await tx.query('INSERT INTO seen VALUES ($1)', [id])
+}
+
 test('a rehearsal says what a replay would do and changes nothing, in a projecting group too', async () => {
   await giveUp({})
   await db.sql.query('CREATE TABLE IF NOT EXISTS seen (id uuid)')
   const letter = { group, topic: 'topic', partition: 0, offset: 0n, record: record(0n), allowOlder: false, replays: 0 }
-  const project: ProjectingConsumer['project'] = async (events, tx) => {
-    for (const { id } of events) await tx.query('INSERT INTO seen VALUES ($1)', [id])
-  }
   const accepted = event(0n, [])
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the projection reads its id only
   const projected = { ...accepted, event: { id: accepted.eventId } as never }
@@ -171,7 +188,12 @@ test('an event that fails again is open with the new reason, and what is known o
   await giveUp({ reason: 'invalid-data', type: 'user.verified' })
   const before = (await admin().records(of(), 1))[0]?.fingerprint ?? ''
   await admin().note([group], before, { owner: 'ada', text: 'the importer' })
-  const failure = { reason: 'consumer-error', detail: 'TypeError at src/a.ts:1 at src/b.ts:2', eventId: null, type: 'user.verified' } as const
+  const failure = {
+    reason: 'consumer-error',
+    detail: 'TypeError at src/a.ts:1 at src/b.ts:2',
+    eventId: null,
+    type: 'user.verified',
+  } as const
   expect(await letters().fail(await request(0n), failure)).toBe(true)
   expect(await admin().groups(of())).toMatchObject([
     { reason: 'consumer-error', error: 'TypeError at src/a.ts:1', replayed: 1, owner: 'ada', note: 'the importer' },

@@ -42,7 +42,7 @@ describe('the report on forgetting a person', () => {
   it('names the events of the outbox where there are any', () => {
     const sentences = forgetSentences('U', { ...found, intents: [], intentIds: [], events: 2 })
     expect(sentences[1]).toBe('2 events in worker.outbox: they are deleted; failed ones are not published any more.')
-    expect(doneSentence({ erased: 0, movements: 0, events: 1 }, 0)).toBe(
+    expect(doneSentence({ erased: 0, movements: 0, events: 1, copies: 0 }, 0)).toBe(
       'Done: 0 intents and 0 movements erased. 1 event deleted from worker.outbox.',
     )
   })

@@ -10,9 +10,10 @@ function thrown(message: string, ...places: readonly string[]): Error {
   return error
 }
 
+const of = (error: unknown) =>
+  letterFingerprint({ reason: 'consumer-error', type: 'user.verified', error: letterError('consumer-error', describeFault(error)) })
+
 it('is the same for errors of one class at one location, whatever their messages and callers', () => {
-  const of = (error: unknown) =>
-    letterFingerprint({ reason: 'consumer-error', type: 'user.verified', error: letterError('consumer-error', describeFault(error)) })
   const first = of(thrown('guest@example.com is odd', 'src/consumers/a.ts:3', 'src/ingest/b.ts:4'))
   expect(first).toMatch(/^[0-9a-f]{12}$/)
   expect(of(thrown('another text', 'src/consumers/a.ts:3', 'src/ingest/c.ts:9'))).toBe(first)

@@ -133,7 +133,7 @@ function copied({ offset, timestamp, key, value, headers }: LogRecord): LogRecor
     headers: Object.fromEntries(
       Object.entries(headers).map(([name, held]) => [
         name,
-        held === undefined || Buffer.isBuffer(held) ? bytes(held ?? null) ?? undefined : held.map((one) => Buffer.from(one)),
+        held === undefined || Buffer.isBuffer(held) ? (bytes(held ?? null) ?? undefined) : held.map((one) => Buffer.from(one)),
       ]),
     ),
   }

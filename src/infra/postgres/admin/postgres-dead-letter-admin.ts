@@ -76,10 +76,21 @@ export function createDeadLetterAdmin(session: Session): DeadLetterAdmin {
         let requested = 0
         for (let from = 0; from < letters.length; from += STATEMENT_LETTERS) {
           const some = letters.slice(from, from + STATEMENT_LETTERS)
-          const moved = await move(tx, some.map(({ place }) => place), 'requested', ['open', 'discarded'])
+          const moved = await move(
+            tx,
+            some.map(({ place }) => place),
+            'requested',
+            ['open', 'discarded'],
+          )
           const taken = some.filter(({ place }) => moved.has(keyOf(place)))
           await insertCopies(tx, taken, { edited: false, allowOlder })
-          await record(tx, taken.map(({ place }) => place), 'replay', owner, because)
+          await record(
+            tx,
+            taken.map(({ place }) => place),
+            'replay',
+            owner,
+            because,
+          )
           requested += taken.length
         }
         return requested
@@ -128,7 +139,13 @@ async function parameters(sql: Sql, filter: DeadLetterFilter): Promise<readonly 
   const named = letters.length > 0
   const alike = fingerprint === null ? null : await failedAlike(sql, fingerprint)
   return [
-    ...[group, reason, type, eventId, since, until, states],
+    group,
+    reason,
+    type,
+    eventId,
+    since,
+    until,
+    states,
     named ? sqlArray(letters, (letter) => letter.group) : null,
     named ? sqlArray(letters, (letter) => letter.partition) : null,
     named ? sqlArray(letters, (letter) => letter.offset) : null,

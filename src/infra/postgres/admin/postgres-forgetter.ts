@@ -26,7 +26,13 @@ export function createForgetter(database: Database): Forgetter {
           `SELECT count(*)::int AS left FROM worker.intents WHERE id = ANY ($2::bigint[]) AND user_id = $1`,
           [userId, intentIds],
         )
-        return { erased: row?.erased ?? 0, movements: row?.movements ?? 0, events: row?.events ?? 0, copies: row?.copies ?? 0, left: left?.left ?? 0 }
+        return {
+          erased: row?.erased ?? 0,
+          movements: row?.movements ?? 0,
+          events: row?.events ?? 0,
+          copies: row?.copies ?? 0,
+          left: left?.left ?? 0,
+        }
       }),
   }
 }

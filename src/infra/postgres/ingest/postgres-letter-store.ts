@@ -139,7 +139,12 @@ async function resolve(tx: Sql, letter: RequestedLetter, outcome: string): Promi
   await end(tx, letter, 'resolved', outcome)
 }
 
-async function reopen(tx: Sql, letter: RequestedLetter, { reason, detail, eventId, type }: LetterFailure, before: ClaimedRow): Promise<void> {
+async function reopen(
+  tx: Sql,
+  letter: RequestedLetter,
+  { reason, detail, eventId, type }: LetterFailure,
+  before: ClaimedRow,
+): Promise<void> {
   const error = letterError(reason, detail)
   const [now] = await tx.query<ClaimedRow>(
     `UPDATE worker.dead_letters

@@ -55,14 +55,21 @@ it('an edited copy keeps where it was from, not what its headers said of its val
     ['event-id', event.id],
   ])
   expect(() => editedCopy('{', original, reader)).toThrow('would fail as not-json (the value is not JSON)')
-  expect(() => editedCopy(JSON.stringify(sampleEvent('referral.created')), original, reader)).toThrow('does not handle its type (referral.created)')
+  expect(() => editedCopy(JSON.stringify(sampleEvent('referral.created')), original, reader)).toThrow(
+    'does not handle its type (referral.created)',
+  )
+})
+
+const accepted = (userId: string): AcceptedEvent => ({
+  offset: 0n,
+  eventId: event.id,
+  type: event.type,
+  at: new Date(0),
+  contentHash: Buffer.alloc(0),
+  drafts: [{ kind: 'mail', version: 1, channel: 'email', key: 'k', campaignId: 'c', userId, data: {} }],
 })
 
 it('a preview counts outcomes, failures, kinds of intents and people', () => {
-  const accepted = (userId: string): AcceptedEvent => ({
-    ...{ offset: 0n, eventId: event.id, type: event.type, at: new Date(0), contentHash: Buffer.alloc(0) },
-    drafts: [{ kind: 'mail', version: 1, channel: 'email', key: 'k', campaignId: 'c', userId, data: {} }],
-  })
   const failure = { reason: 'invalid-data', detail: '/data/email breaks minLength', eventId: null, type: null } as const
   const preview = previewOf([
     { is: 'resolved', outcome: 'accepted', event: accepted('a') },

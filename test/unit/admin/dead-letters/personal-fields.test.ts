@@ -7,11 +7,16 @@ import { sampleEvent } from '../../../support/sample-event.ts'
 const address = 'Zoë.Smith+list@mail.example.org'
 
 describe('replacing what may be personal', () => {
-  it.each(events.filter(({ personal }) => personal.length > 0))('replaces the fields that the catalogue names, and no other, of $type', ({ type, personal }) => {
-    const event = sampleEvent(type)
-    const data = Object.fromEntries(Object.entries(event.data).map(([name, value]) => [name, personal.some((field) => field === name) ? '***' : value]))
-    expect(replacePersonal(event, masked)).toEqual({ ...event, data })
-  })
+  it.each(events.filter(({ personal }) => personal.length > 0))(
+    'replaces the fields that the catalogue names, and no other, of $type',
+    ({ type, personal }) => {
+      const event = sampleEvent(type)
+      const data = Object.fromEntries(
+        Object.entries(event.data).map(([name, value]) => [name, personal.some((field) => field === name) ? '***' : value]),
+      )
+      expect(replacePersonal(event, masked)).toEqual({ ...event, data })
+    },
+  )
 
   it('replaces fields that the catalogue does not know, at any depth, and addresses where they do not belong', () => {
     const event = {
