@@ -47,12 +47,13 @@ export function deadLetterHeaders(letter: DeadLetter): Record<string, HeaderValu
   return { ...letter.record.headers, ...Object.fromEntries(Object.entries(ours).map(([name, value]) => [name, Buffer.from(value)])) }
 }
 
+const isOurs = (name: string) => name.startsWith('dlq-') || name === 'value-omitted' || name === 'headers-omitted'
+
 /** The headers that the record had, and those of {@link deadLetterHeaders} and the sink as text. */
 export function withoutLetterHeaders(headers: LogRecord['headers']): {
   readonly own: LogRecord['headers']
   readonly ours: Readonly<Record<string, string>>
 } {
-  const isOurs = (name: string) => name.startsWith('dlq-') || name === 'value-omitted' || name === 'headers-omitted'
   const entries = Object.entries(headers)
   return {
     own: Object.fromEntries(entries.filter(([name]) => !isOurs(name))),

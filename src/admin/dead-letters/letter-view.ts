@@ -36,8 +36,20 @@ export function shownRecord(
 const isId = (text: string) => /^[\da-f-]{36}$/i.test(text)
 
 const plainHeaders: ReadonlySet<string> = new Set([
-  ...[header.type, header.version, header.id, header.contentType, header.timestamp, header.traceparent, header.producer],
-  ...['ce_specversion', 'ce_id', 'ce_type', 'ce_source', 'ce_time', 'ce_accountid', 'ce_eventversion'],
+  header.type,
+  header.version,
+  header.id,
+  header.contentType,
+  header.timestamp,
+  header.traceparent,
+  header.producer,
+  'ce_specversion',
+  'ce_id',
+  'ce_type',
+  'ce_source',
+  'ce_time',
+  'ce_accountid',
+  'ce_eventversion',
 ])
 
 function shownName(name: string, reveal: boolean): string {

@@ -21,8 +21,18 @@ export function replacePersonal(value: unknown, replace: Replace): unknown {
 
 /** Of our own form and of CloudEvents; none holds personal data unless it is used for something else. */
 const envelopeFields: ReadonlySet<string> = new Set([
-  ...['id', 'type', 'account_id', 'campaign_id', 'timestamp'],
-  ...['specversion', 'source', 'time', 'accountid', 'eventversion', 'correlationid', 'datacontenttype'],
+  'id',
+  'type',
+  'account_id',
+  'campaign_id',
+  'timestamp',
+  'specversion',
+  'source',
+  'time',
+  'accountid',
+  'eventversion',
+  'correlationid',
+  'datacontenttype',
 ])
 
 function replaceInData(type: unknown, data: Fields, replace: Replace): unknown {

@@ -124,17 +124,12 @@ class Collected {
 }
 
 function copied({ offset, timestamp, key, value, headers }: LogRecord): LogRecord {
-  const bytes = (of: Buffer | null) => (of === null ? null : Buffer.from(of))
-  return {
-    offset,
-    timestamp,
-    key: bytes(key),
-    value: bytes(value),
-    headers: Object.fromEntries(
-      Object.entries(headers).map(([name, held]) => [
-        name,
-        held === undefined || Buffer.isBuffer(held) ? (bytes(held ?? null) ?? undefined) : held.map((one) => Buffer.from(one)),
-      ]),
-    ),
-  }
+  const copies = Object.entries(headers).flatMap(([name, held]) =>
+    held === undefined ? [] : [[name, held instanceof Uint8Array ? Buffer.from(held) : held.map((one) => Buffer.from(one))] as const],
+  )
+  return { offset, timestamp, key: bytesOf(key), value: bytesOf(value), headers: Object.fromEntries(copies) }
+}
+
+function bytesOf(bytes: Buffer | null): Buffer | null {
+  return bytes === null ? null : Buffer.from(bytes)
 }
