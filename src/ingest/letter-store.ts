@@ -51,6 +51,6 @@ export interface LetterStore {
   replay(letter: RequestedLetter, event: AcceptedEvent | null, project?: Project): Promise<ReplayResult>
   /** The same, rolled back, for a letter whose replay need not be requested. */
   rehearse(letter: RequestedLetter, event: AcceptedEvent | null, project?: Project): Promise<Exclude<ReplayResult, { is: 'lost' }>>
-  /** Opens a letter again, with the reason of now; false if it is no longer requested. What is known of its group goes along. */
+  /** Opens a letter again, with the reason of now; false if it is no longer requested. The owner and the note of its fingerprint go along. */
   fail(letter: RequestedLetter, failure: LetterFailure): Promise<boolean>
 }

@@ -115,7 +115,7 @@ function mayBePoison(error: unknown): boolean {
   return (error instanceof ProjectionFailed ? classifyFault('project', error.cause) : classifyFault('accept', error)) !== 'transient'
 }
 
-/** Live intents of a replay come after the others, and are not too old: an operator wants them. What coalesces stays with what is pending. */
+/** Live intents of a replay come after the others, and are not too old: an operator wants them. Intents that coalesce stay as they are, so that they find the pending one. */
 function asReplay(event: AcceptedEvent): AcceptedEvent {
   const drafts = event.drafts.map((draft): IntentDraft =>
     draft.coalesce === true || (draft.class ?? 'live') !== 'live' ? draft : { ...draft, class: 'replay' },

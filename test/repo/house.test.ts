@@ -45,6 +45,7 @@ describe('files of the program', () => {
     // The time of day, compared with times that others wrote: of records, and of rows, where a bound holds whatever comes of it.
     const calendars = [
       'cmd/catalogue/rehearse.ts',
+      'cmd/workerctl/dlq-context.ts',
       'cmd/workerctl/offsets-reset.ts',
       'cmd/workerctl/reconcile.ts',
       'src/daemon/compose/groups.ts',

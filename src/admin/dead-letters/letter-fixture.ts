@@ -71,21 +71,24 @@ export function recordOfFixture(fixture: {
 }
 
 function testOf(name: string, group: string, reason: string, source: string): string {
-  return `import { readFileSync } from 'node:fs'
-import { expect, test } from 'vitest'
-import { recordOfFixture } from '${source}/admin/dead-letters/letter-fixture.ts'
-import { listedConsumers } from '${source}/consumers/registry.ts'
-import { readRecord } from '${source}/ingest/read-chunks.ts'
-import { createTypeFilter } from '${source}/ingest/type-filter.ts'
-
-// A dead letter (${reason}), without personal data. It fails until ${group} accepts the event.
-test('${group} accepts the event of ${name}', () => {
-  const fixture = JSON.parse(readFileSync(new URL('${name}.json', import.meta.url), 'utf8'))
-  const consumer = listedConsumers.find((one) => one.name === '${group}')
-  if (consumer === undefined) throw new Error('There is no group ${group}.')
-  const reader = { consumer, filter: createTypeFilter(consumer.types), maxEventBytes: 1_048_576, dedupeHorizon: () => 0 }
-  const found = readRecord(reader, recordOfFixture(fixture), { isExempt: true })
-  expect(found.is === 'faulty' ? \`\${found.faulty.reason}: \${found.faulty.detail}\` : found.is).toBe('event')
-})
-`
+  const from = (path: string) => `from '${source}/${path}'`
+  const lines = [
+    `import { readFileSync } from 'node:fs'`,
+    `import { expect, test } from 'vitest'`,
+    `import { recordOfFixture } ${from('admin/dead-letters/letter-fixture.ts')}`,
+    `import { listedConsumers } ${from('consumers/registry.ts')}`,
+    `import { readRecord } ${from('ingest/read-chunks.ts')}`,
+    `import { createTypeFilter } ${from('ingest/type-filter.ts')}`,
+    '',
+    `// A dead letter (${reason}), without personal data. It fails until ${group} accepts the event.`,
+    `test('${group} accepts the event of ${name}', () => {`,
+    `  const fixture = JSON.parse(readFileSync(new URL('${name}.json', import.meta.url), 'utf8'))`,
+    `  const consumer = listedConsumers.find((one) => one.name === '${group}')`,
+    `  if (consumer === undefined) throw new Error('There is no group ${group}.')`,
+    '  const reader = { consumer, filter: createTypeFilter(consumer.types), maxEventBytes: 1_048_576, dedupeHorizon: () => 0 }',
+    '  const found = readRecord(reader, recordOfFixture(fixture), { isExempt: true })',
+    "  expect(found.is === 'faulty' ? `${found.faulty.reason}: ${found.faulty.detail}` : found.is).toBe('event')",
+    '})',
+  ]
+  return `${lines.join('\n')}\n`
 }

@@ -7,7 +7,7 @@ type Fields = Readonly<Record<string, unknown>>
 
 /**
  * A value with everything replaced that may be personal: the fields that the catalogue names as personal, every field that it does not know, and
- * any text with an @. The structure stays. What is no object is replaced as a whole.
+ * any text with an @. The structure stays. A value that is no object is replaced as a whole.
  *
  * @param value of a record, as it was parsed
  */
