@@ -1,3 +1,4 @@
+import { editsBetween } from '../src/std/nearest.ts'
 import type { Environment } from './read-variables.ts'
 import { variableNames } from './variables.ts'
 
@@ -25,22 +26,8 @@ function closest(name: string): string | null {
   const allowed = OURS.test(name) ? Math.floor(name.length / 3) : 2
   const upper = name.toUpperCase()
   const [nearest] = variableNames
-    .map((known) => ({ known, distance: editDistance(upper, known) }))
+    .map((known) => ({ known, distance: editsBetween(upper, known) }))
     .filter(({ distance }) => distance <= allowed)
     .sort((a, b) => a.distance - b.distance)
   return nearest?.known ?? null
-}
-
-/** Levenshtein distance. */
-function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, index) => index)
-  for (let i = 1; i <= a.length; i++) {
-    const current = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
-      current.push(Math.min(replaced, (previous[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1))
-    }
-    previous = current
-  }
-  return previous[b.length] ?? 0
 }

@@ -45,11 +45,11 @@ export async function groupsInUse(
  */
 export function findGroup(groups: readonly OperatorGroup[], wanted: string): OperatorGroup {
   const found = groups.find(({ id }) => id === wanted) ?? groups.find(({ name }) => name === wanted)
-  if (found === undefined)
-    throw unknownWord(
-      'group',
-      wanted,
-      groups.map(({ id }) => id),
-    )
+  if (found === undefined) throw unknownWord('group', wanted, groupWords(groups), `give one of ${groups.map(({ id }) => id).join(', ')}`)
   return found
+}
+
+/** What a group may be named by. */
+function groupWords(groups: readonly OperatorGroup[]): readonly string[] {
+  return [...new Set(groups.flatMap(({ name, id }) => [name, id]))]
 }

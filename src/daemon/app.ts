@@ -246,7 +246,7 @@ export function createApp(
       config,
       pools,
       groups,
-      isQuiet: () => isQuiet,
+      isQuiet: () => quietSince !== null,
       breakerRecord,
       intentStore,
       leaderboard,

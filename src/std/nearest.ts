@@ -11,7 +11,8 @@ export function nearest(word: string, candidates: readonly string[]): string | n
   return best
 }
 
-function editsBetween(one: string, other: string): number {
+/** Levenshtein's distance: the letters to be added, dropped or replaced. */
+export function editsBetween(one: string, other: string): number {
   let row = Array.from({ length: other.length + 1 }, (_, index) => index)
   for (const [at, letter] of [...one].entries()) {
     const next = [at + 1]

@@ -3,9 +3,10 @@ import { deadLetterReasons } from '../../model/dead-letter-reason.ts'
 import { OperatorError } from '../../std/failure.ts'
 import { uuidOf } from '../intents/intent-filter.ts'
 import { parseTime } from '../offsets/reset-target.ts'
-import type { OperatorGroup } from '../operator-group.ts'
+import { findGroup, type OperatorGroup } from '../operator-group.ts'
+import { unknownWord } from '../unknown-word.ts'
 import { letterStates, type DeadLetterFilter, type LetterState } from './dead-letter-admin.ts'
-import { groupNamed, meant, parseLetter } from './letter-handle.ts'
+import { parseLetter } from './letter-handle.ts'
 
 /** A filter as an operator types it. */
 export interface TypedLetterFilter {
@@ -34,7 +35,7 @@ export function letterFilter(
   const types = [...new Set([...eventTypes, ...known.types])]
   return {
     letters: letters.map((letter) => parseLetter(letter, known.groups)),
-    group: typed.group === undefined ? null : groupNamed(typed.group, known.groups),
+    group: typed.group === undefined ? null : findGroup(known.groups, typed.group).id,
     reason: typed.reason === undefined ? null : oneOf('reason', typed.reason, deadLetterReasons),
     type: typed.type === undefined ? null : oneOf('type', typed.type, types),
     eventId: uuidOf('--event', typed.event),
@@ -53,7 +54,7 @@ export function requireLetterSelection({ letters, group, reason, type, eventId, 
 
 function oneOf(what: string, word: string, known: readonly string[]): string {
   if (known.includes(word)) return word
-  throw new OperatorError(`There is no ${what} "${word}"${meant(word, known)}: give one of ${known.join(', ')}.`)
+  throw unknownWord(what, word, known)
 }
 
 /** @throws {OperatorError} it is none */
@@ -69,5 +70,5 @@ function statesIn(text: string | undefined, areNamed: boolean): readonly LetterS
   const state = letterStates.find((known) => known === wanted)
   if (state !== undefined) return [state]
   const words = [...letterStates, 'all']
-  throw new OperatorError(`There is no state "${wanted}"${meant(wanted, words)}: give one of ${words.join(', ')}.`)
+  throw unknownWord('state', wanted, words)
 }

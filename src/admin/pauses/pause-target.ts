@@ -1,8 +1,8 @@
 import type { PauseScope, PauseTarget } from '../../model/pause.ts'
 import { OperatorError } from '../../std/failure.ts'
-import { nearest } from '../../std/nearest.ts'
 import { uuidOf } from '../intents/intent-filter.ts'
-import type { OperatorGroup } from '../operator-group.ts'
+import { findGroup, type OperatorGroup } from '../operator-group.ts'
+import { unknownWord } from '../unknown-word.ts'
 
 /** As an operator types it. */
 export interface TypedTarget {
@@ -28,10 +28,10 @@ export interface PauseNames {
  */
 export function pauseTarget({ scope, target, partition, group }: TypedTarget, names: PauseNames): PauseTarget {
   if (scope === 'group' || scope === 'partition') {
-    const { id } = groupOf(target, names.groups)
+    const { id } = findGroup(names.groups, target)
     return { scope, group: id, target: scope === 'group' ? id : partitionOf(partition ?? '') }
   }
-  return { scope, group: group === undefined ? null : groupOf(group, names.groups).id, target: nameOf(scope, target, names) }
+  return { scope, group: group === undefined ? null : findGroup(names.groups, group).id, target: nameOf(scope, target, names) }
 }
 
 function nameOf(scope: Exclude<PauseScope, 'group' | 'partition'>, target: string, { channels, types }: PauseNames): string {
@@ -46,24 +46,15 @@ function nameOf(scope: Exclude<PauseScope, 'group' | 'partition'>, target: strin
   }
 }
 
-function groupOf(typed: string, groups: readonly OperatorGroup[]): OperatorGroup {
-  const found = groups.find(({ id }) => id === typed) ?? groups.find(({ name }) => name === typed)
-  return found ?? refuse('group', typed, [...new Set(groups.flatMap(({ id, name }) => [name, id]))])
-}
-
 function partitionOf(typed: string): string {
   if (/^\d{1,9}$/.test(typed)) return String(Number(typed))
   throw new OperatorError(`"${typed}" is not the number of a partition.`)
 }
 
 function oneOf<Known extends string>(what: string, typed: string, known: readonly Known[]): Known {
-  return known.find((name) => name === typed) ?? refuse(what, typed, known)
-}
-
-function refuse(what: string, typed: string, known: readonly string[]): never {
-  const like = nearest(typed, known)
-  const advice = like === null ? `give one of ${known.join(', ')}` : `did you mean ${like}`
-  throw new OperatorError(`There is no ${what} "${typed}": ${advice}${like === null ? '.' : '?'}`)
+  const found = known.find((name) => name === typed)
+  if (found === undefined) throw unknownWord(what, typed, known)
+  return found
 }
 
 /**

@@ -23,10 +23,10 @@ describe('the filter of dead letters', () => {
   })
 
   it.each([
-    [{ reason: 'notjson' }, 'There is no reason "notjson" (did you mean "not-json"?): give one of too-large,'],
-    [{ type: 'user.signedup' }, 'There is no type "user.signedup" (did you mean "user.signed_up"?)'],
-    [{ group: 'mail-workers' }, 'There is no group "mail-workers" (did you mean "email-workers"?)'],
-    [{ state: 'opened' }, 'There is no state "opened" (did you mean "open"?)'],
+    [{ reason: 'notjson' }, 'There is no reason "notjson" (did you mean not-json?): give one of too-large,'],
+    [{ type: 'user.signedup' }, 'There is no type "user.signedup" (did you mean user.signed_up?)'],
+    [{ group: 'mail-workers' }, 'There is no group "mail-workers" (did you mean email-workers?)'],
+    [{ state: 'opened' }, 'There is no state "opened" (did you mean open?)'],
     [{ fingerprint: 'xyz' }, '"xyz" is no fingerprint'],
     [{ event: 'x' }, '--event must be a UUID'],
     [{ since: 'yesterday' }, '--since "yesterday" is not an RFC 3339 time'],
