@@ -13,6 +13,7 @@ import { addDlqGroups, addDlqNote } from './dlq-groups.ts'
 import { addDlqList } from './dlq-list.ts'
 import { addDlqReplay } from './dlq-replay.ts'
 import { addDlqShow } from './dlq-show.ts'
+import { addDoctor } from './doctor.ts'
 import { addForget } from './forget.ts'
 import { addIntentsChange } from './intents-change.ts'
 import { addIntentsList } from './intents-list.ts'
@@ -67,6 +68,7 @@ export function createProgram(terminal: Terminal): Command {
     .addHelpText('after', '\nWith --json a command prints one JSON object on standard output: npm run -s workerctl -- offsets show --json')
   addStatus(program, terminal)
   addLag(program, terminal)
+  addDoctor(program, terminal)
   addMigrate(program, terminal)
   const topics = program
     .command('topics')

@@ -52,6 +52,16 @@ export function databaseSentence(error: SqlError): OperatorError | null {
   return null
 }
 
+/** The sentence for any error of the database at a start. */
+export function databaseRefusal(error: SqlError): OperatorError {
+  return (
+    databaseSentence(error) ??
+    new OperatorError(
+      `The database rejects our statements (${error.message}): check that it is the platform's database, and the role's rights.`,
+    )
+  )
+}
+
 function wayOut({ is }: TlsFault): string {
   switch (is) {
     case 'untrusted':

@@ -1,14 +1,14 @@
 import type { Config } from '../../config/load.ts'
 import { WritesRefused } from '../infra/postgres/client/writable.ts'
 import type { EventTopic } from '../catalogue/event-topics.ts'
-import { databaseSentence, isDatabaseAway } from '../admin/database-sentence.ts'
+import { databaseRefusal, isDatabaseAway } from '../admin/database-sentence.ts'
+import { checkTopics, TopicsRefused } from '../admin/topics/topic-check.ts'
 import { backoff } from '../std/backoff.ts'
 import type { Clock } from '../std/clock.ts'
 import { OperatorError, messageOf, asSentence } from '../std/failure.ts'
 import { SqlError, type Sql } from '../std/sql.ts'
 import { LogAccessRefused } from '../ingest/log-admin.ts'
 import type { LogAdmin } from '../ingest/log-admin.ts'
-import { checkTopics, TopicsRefused } from './topic-check.ts'
 
 /** A server that has not answered for so long is reported as silent; the request stays open. */
 const SILENT_MS = 3_000
@@ -109,11 +109,7 @@ function databaseRequirement({ sql, checkSchema, requireWritable }: PreflightSet
     unmet: (error) => {
       if (error instanceof WritesRefused) return error.message
       if (!(error instanceof SqlError)) throw error
-      const known =
-        databaseSentence(error) ??
-        new OperatorError(
-          `The database rejects our statements (${error.message}): check that it is the platform's database, and the role's rights.`,
-        )
+      const known = databaseRefusal(error)
       if (!isDatabaseAway(error)) throw known
       return known.message
     },

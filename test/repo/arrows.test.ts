@@ -67,7 +67,7 @@ const arrows: Readonly<Record<string, readonly Allowed[]>> = {
   'src/infra/kafka': [...language, room('src/ingest'), typesOf('src/admin'), typesOf('src/outbox')],
   'src/infra/postgres': [...language, typesOf('src/ingest'), typesOf('src/delivery'), typesOf('src/admin')],
   'src/infra/mail': [room('src/std'), room('src/delivery')],
-  'src/infra/http': [room('src/std'), typesOf('src/delivery')],
+  'src/infra/http': [room('src/std'), typesOf('src/delivery'), typesOf('src/admin')],
   'src/infra/registry': [...language, typesOf('src/ingest')],
   'src/infra/telemetry': [...language, room('src/ingest')],
   // The package: what another service installs.

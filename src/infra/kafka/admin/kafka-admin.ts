@@ -9,11 +9,14 @@ import { asError, isBrokerError } from '../client/client-error.ts'
 import '../patches/for-readers.ts'
 import { createKafkaClient } from '../client/kafka-client.ts'
 import type { GroupReader } from '../../../admin/lag/lag-ports.ts'
+import type { OperationsReader } from '../../../admin/doctor/acl-check.ts'
+import type { ClusterReader } from '../../../admin/doctor/broker-facts.ts'
 import type { TopicAdmin, TopicState } from '../../../admin/topics/topic-admin.ts'
 import { COMMIT_MARK } from '../client/marked-offsets.ts'
 import type { KafkaClient, KafkaSettings } from '../client/kafka-client.ts'
 import { createClusterOf, type Cluster } from '../patches/private-cluster.ts'
 import { memberOf } from './group-members.ts'
+import { readAllowedOperations } from './authorized-operations.ts'
 import { LogIdentity } from './log-identity.ts'
 import { readHeads } from './record-heads.ts'
 import { alterTopicSettings } from './topic-settings.ts'
@@ -24,7 +27,7 @@ import { withinDeadline } from '../../../std/within-deadline.ts'
  * Kafka's administration over one long-lived kafkajs admin client, which refreshes its metadata with every request. A failed request is
  * retried with a new client: after an outage in which it lost every broker, the old client may never recover.
  */
-export function createKafkaAdmin(settings: KafkaSettings): LogAdmin & TopicAdmin & GroupReader {
+export function createKafkaAdmin(settings: KafkaSettings): LogAdmin & TopicAdmin & GroupReader & OperationsReader & ClusterReader {
   let connection: Promise<Connection> | undefined
   /** Topics that existed at the last request for them. */
   const existing = new Set<string>()
@@ -207,6 +210,11 @@ export function createKafkaAdmin(settings: KafkaSettings): LogAdmin & TopicAdmin
     epochEnds: (topic, epochs) => requestTopic(topic, (_, identity) => identity.epochEnds(topic, epochs)),
     offsetsAt: async (topic, time) =>
       new Map(offsets(await requestTopic(topic, (admin) => admin.fetchTopicOffsetsByTimestamp(topic, time.getTime())))),
+    allowedOperations: (names) => request((_, __, cluster) => readAllowedOperations(cluster, names)),
+    advertisedBrokers: async () => {
+      const { brokers } = await request((admin) => admin.describeCluster(), { right: 'Describe' })
+      return brokers.map(({ host, port }) => `${host}:${port}`)
+    },
     committed,
     committedWithOwner: commits,
     groupState,

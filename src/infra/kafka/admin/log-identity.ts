@@ -3,9 +3,13 @@ import Encoder from 'kafkajs/src/protocol/encoder.js'
 import type { Broker, Cluster } from '../patches/private-cluster.ts'
 
 /** A topic as brokers since 2.8 describe it, with what kafkajs 2.2.4 does not request: its id and the epochs of its leaders. */
-interface TopicDescription {
+export interface TopicDescription {
   readonly id: string
   readonly leaders: ReadonlyMap<number, { readonly node: number; readonly epoch: number }>
+  /** Kafka's code; 0: none. */
+  readonly error: number
+  /** Bits of the operations that our user may do (KIP-430); meaningless unless they were requested. */
+  readonly operations: number
 }
 
 /** Reads what distinguishes one log from another of the same name, with requests that kafkajs does not support. */
@@ -49,7 +53,9 @@ export class LogIdentity {
     await this.#cluster.addTargetTopic(topic)
     const broker: Broker = await this.#cluster.brokerPool.findConnectedBroker()
     if ((broker.versions?.[METADATA]?.maxVersion ?? 0) < METADATA_VERSION) return null
-    return broker.connectionPool.send(metadataProtocol(topic))
+    const description = await broker.connectionPool.send(metadataProtocol(topic))
+    requireNoError(description.error, 'the metadata of a topic')
+    return description
   }
 }
 
@@ -61,14 +67,15 @@ interface EpochQuery {
 }
 
 /** https://kafka.apache.org/protocol#The_Messages_Metadata; version 10 is the first with topic ids. */
-const METADATA = 3
-const METADATA_VERSION = 10
+export const METADATA = 3
+export const METADATA_VERSION = 10
 /** https://kafka.apache.org/protocol#The_Messages_OffsetForLeaderEpoch; version 3 is the last without tagged fields. */
 const OFFSET_FOR_LEADER_EPOCH = 23
 const OFFSET_FOR_LEADER_EPOCH_VERSION = 3
 const CONSUMER_REPLICA = -1
 
-function metadataProtocol(topic: string) {
+/** Requests the description of a topic, with the operations that our user may do on it if they are wanted. Creates nothing. */
+export function metadataProtocol(topic: string, { operations = false } = {}) {
   return {
     request: {
       apiKey: METADATA,
@@ -81,8 +88,8 @@ function metadataProtocol(topic: string) {
           .writeBuffer(Buffer.alloc(16)) // no id: the topic is requested by name
           .writeUVarIntString(topic)
           .writeUVarInt(0)
-        // Do not create the topic, and do not list the operations allowed on it.
-        return body.writeBoolean(false).writeBoolean(false).writeBoolean(false).writeUVarInt(0)
+        // Do not create the topic; the operations allowed on the cluster are not listed.
+        return body.writeBoolean(false).writeBoolean(false).writeBoolean(operations).writeUVarInt(0)
       },
     },
     response: {
@@ -105,7 +112,7 @@ function readMetadata(decoder: Decoder): TopicDescription {
   decoder.readUVarIntString() // cluster id
   decoder.readInt32() // controller
   const [topic] = readMany(decoder, () => {
-    requireNoError(decoder.readInt16(), 'the metadata of a topic')
+    const error = decoder.readInt16()
     decoder.readUVarIntString()
     const id = decoder.readBytes(16).toString('base64url')
     decoder.readBoolean() // internal
@@ -119,9 +126,9 @@ function readMetadata(decoder: Decoder): TopicDescription {
         return [partition, leader] as const
       }).filter(([, { node }]) => node >= 0),
     )
-    decoder.readInt32() // allowed operations
+    const operations = decoder.readInt32()
     skipTags(decoder)
-    return { id, leaders }
+    return { id, leaders, error, operations }
   })
   if (topic === undefined) throw new Error('the metadata of a topic is missing')
   return topic

@@ -46,6 +46,7 @@ export interface Cluster {
   findBroker(of: { nodeId: string }): Promise<Broker>
   /** By node id; partitions without a leader are missing. */
   findLeaderForPartitions(topic: string, partitions: readonly number[]): Readonly<Record<string, readonly number[]>>
+  findGroupCoordinator(of: { groupId: string }): Promise<Broker>
   readonly brokerPool: { findConnectedBroker(): Promise<Broker> }
 }
 

@@ -45,8 +45,17 @@ const needs: Needs = {
  * @throws {OperatorError} one sentence with the way out. @throws {SqlError} when the database cannot be queried.
  */
 export async function checkSchema(sql: Sql): Promise<void> {
-  await checkVersion(sql, 'worker', ['GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA worker'])
+  await checkWorkerVersion(sql)
   await checkRights(sql)
+}
+
+/**
+ * The version of our own schema alone.
+ *
+ * @throws {OperatorError} one sentence with the way out. @throws {SqlError} when the database cannot be queried.
+ */
+export async function checkWorkerVersion(sql: Sql): Promise<void> {
+  await checkVersion(sql, 'worker', ['GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA worker'])
 }
 
 /**

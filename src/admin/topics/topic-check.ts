@@ -1,9 +1,8 @@
-import type { Config } from '../../config/load.ts'
-import { retentionMs } from '../catalogue/event-retention.ts'
-import { contradictions, keptFor, type EventTopic } from '../catalogue/event-topics.ts'
-import { deadLetterTopic } from '../ingest/dead-letter.ts'
-import type { LogAdmin } from '../ingest/log-admin.ts'
-import { OperatorError } from '../std/failure.ts'
+import { retentionMs } from '../../catalogue/event-retention.ts'
+import { contradictions, keptFor, type EventTopic } from '../../catalogue/event-topics.ts'
+import { deadLetterTopic } from '../../ingest/dead-letter.ts'
+import type { LogAdmin } from '../../ingest/log-admin.ts'
+import { OperatorError } from '../../std/failure.ts'
 
 const DAY_MS = 86_400_000
 /** A record may outlive the topic's retention by this much: segments are removed as a whole, and late. */
@@ -12,8 +11,14 @@ const RETENTION_SLACK_DAYS = 7
 /** Not retried, unlike the adapter's own errors, which may be transient. */
 export class TopicsRefused extends OperatorError {}
 
-interface TopicCheck {
-  readonly config: Config
+/** The settings of the worker that the check needs. */
+export interface TopicCheckConfig {
+  readonly kafka: { readonly sasl?: object | undefined; readonly tls?: object | undefined; readonly topicCheck: 'refuse' | 'warn' }
+  readonly accept: { readonly dedupeDays: number }
+}
+
+export interface TopicCheck {
+  readonly config: TopicCheckConfig
   readonly groups: readonly { readonly id: string; readonly topic: string }[]
   readonly catalogue: readonly EventTopic[]
   readonly admin: Pick<LogAdmin, 'topics' | 'topicConfig'>
@@ -34,27 +39,61 @@ interface ReadTopic {
  *
  * @throws {TopicsRefused} one message that names all topics with the fault, and the way out.
  */
-export async function checkTopics({ config, groups, admin, catalogue }: TopicCheck): Promise<readonly string[]> {
-  const { sasl, tls, topicCheck } = config.kafka
+export async function checkTopics(check: TopicCheck): Promise<readonly string[]> {
+  const { config, groups, admin } = check
   const names = [...new Set(groups.map(({ topic }) => topic))]
   const wanted = [...names, ...groups.map(({ id, topic }) => deadLetterTopic(topic, id))]
   const present = await admin.topics(wanted)
-  const missing = wanted.filter((name) => !present.has(name))
-  if (missing.length > 0) {
-    // Without a right on it (Read and Write include Describe), brokers answer as if the topic did not exist.
-    const orHidden =
-      sasl === undefined && tls === undefined
-        ? ''
-        : ', or our user has no right there ("npm run workerctl -- topics acls" prints what it needs)'
-    throw new TopicsRefused(
-      `${named('Topic', missing)} ${missing.length === 1 ? 'does' : 'do'} not exist${orHidden}: correct KAFKA_TOPIC or KAFKA_BROKERS, ` +
-        `or run "npm run workerctl -- topics apply", then start again.`,
-    )
+  const missing = missingTopics(wanted, present, config)
+  if (missing !== null) throw new TopicsRefused(missing)
+  for (const name of names) {
+    const narrow = narrowDeadLetterTopics(name, groups, present)
+    if (narrow !== null) throw new TopicsRefused(narrow)
   }
+  const { refusals, warnings } = await checkSettings(names, check)
+  if (refusals.length > 0) throw new TopicsRefused(refusals.join(' '))
+  return warnings
+}
+
+/** The sentence about those of the topics that do not exist; null when all do. */
+export function missingTopics(
+  wanted: readonly string[],
+  present: Pick<ReadonlyMap<string, unknown>, 'has'>,
+  { kafka: { sasl, tls } }: Pick<TopicCheckConfig, 'kafka'>,
+): string | null {
+  const missing = wanted.filter((name) => !present.has(name))
+  if (missing.length === 0) return null
+  // Without a right on it (Read and Write include Describe), brokers answer as if the topic did not exist.
+  const orHidden =
+    sasl === undefined && tls === undefined
+      ? ''
+      : ', or our user has no right there ("npm run workerctl -- topics acls" prints what it needs)'
+  return (
+    `${named('Topic', missing)} ${missing.length === 1 ? 'does' : 'do'} not exist${orHidden}: correct KAFKA_TOPIC or KAFKA_BROKERS, ` +
+    `or run "npm run workerctl -- topics apply", then start again.`
+  )
+}
+
+/** The sentence about dead-letter topics that are narrower than their topic; null when there are none. */
+export function narrowDeadLetterTopics(topic: string, groups: TopicCheck['groups'], present: ReadonlyMap<string, number>): string | null {
+  const partitions = present.get(topic) ?? 0
+  const letters = groups.filter((group) => group.topic === topic).map(({ id }) => deadLetterTopic(topic, id))
+  const narrow = letters.filter((name) => (present.get(name) ?? partitions) < partitions)
+  if (narrow.length === 0) return null
+  return (
+    `${named('Dead-letter topic', narrow)} ${narrow.length === 1 ? 'has' : 'have'} fewer partitions than ${topic} (${partitions}): ` +
+    `run "npm run workerctl -- topics apply", then start again.`
+  )
+}
+
+/** How the settings of topics that exist contradict the catalogue and `DEDUPE_DAYS`: what refuses a start, and what is only logged. */
+export async function checkSettings(
+  names: readonly string[],
+  { config, catalogue, admin }: Omit<TopicCheck, 'groups'>,
+): Promise<{ readonly refusals: readonly string[]; readonly warnings: readonly string[] }> {
+  const { topicCheck } = config.kafka
   const topics: ReadTopic[] = []
   for (const name of names) {
-    const readers = groups.filter((group) => group.topic === name).map(({ id }) => deadLetterTopic(name, id))
-    checkDeadLetterTopics(name, readers, present)
     const settings = await admin.topicConfig(name)
     const event = catalogue.find((topic) => topic.name === name)
     const kept = keptFor(settings)
@@ -69,8 +108,8 @@ export async function checkTopics({ config, groups, admin, catalogue }: TopicChe
   const refusals = tooLongKept(topics, config.accept.dedupeDays)
   if (contradicting.length > 0 && topicCheck === 'refuse')
     refusals.unshift(`${contradictionOf(contradicting)}, then start again; or set KAFKA_TOPIC_CHECK=warn to start all the same.`)
-  if (refusals.length > 0) throw new TopicsRefused(refusals.join(' '))
-  return contradicting.map((topic) => `${contradictionOf([topic])}.`)
+  const warnings = topicCheck === 'warn' ? contradicting.map((topic) => `${contradictionOf([topic])}.`) : []
+  return { refusals, warnings }
 }
 
 function contradictionOf(topics: readonly { readonly name: string; readonly clauses: string }[]): string {
@@ -78,16 +117,6 @@ function contradictionOf(topics: readonly { readonly name: string; readonly clau
     index === 0 ? `Topic ${name} contradicts the catalogue of events (${clauses})` : `topic ${name} does, too (${clauses})`,
   )
   return `${each.join(', ')}: run "npm run workerctl -- topics apply"`
-}
-
-function checkDeadLetterTopics(topic: string, deadLetterTopics: readonly string[], present: ReadonlyMap<string, number>): void {
-  const partitions = present.get(topic) ?? 0
-  const narrow = deadLetterTopics.filter((name) => (present.get(name) ?? 0) < partitions)
-  if (narrow.length === 0) return
-  throw new TopicsRefused(
-    `${named('Dead-letter topic', narrow)} ${narrow.length === 1 ? 'has' : 'have'} fewer partitions than ${topic} (${partitions}): ` +
-      `run "npm run workerctl -- topics apply", then start again.`,
-  )
 }
 
 /** A sentence about all topics that remember events for longer than the database, or none. */

@@ -1,0 +1,91 @@
+import { Option, type Command } from 'commander'
+import { databaseRefusal } from '../../src/admin/database-sentence.ts'
+import { checkNames, type CheckName, type CheckResult } from '../../src/admin/doctor/check.ts'
+import { chosenChecks, runChecks, stoppedAt } from '../../src/admin/doctor/run-checks.ts'
+import { systemClock } from '../../src/std/clock.ts'
+import { SqlError } from '../../src/std/sql.ts'
+import { doctorChecks, doctorConfig, openServers } from './doctor-checks.ts'
+import { renderJson } from './render-json.ts'
+import type { Terminal } from './terminal.ts'
+import { differenceFound } from './topics-wanted.ts'
+
+interface Options {
+  readonly json?: boolean
+  readonly only?: readonly CheckName[]
+}
+
+const HELP = `
+Checks everything that a daemon with this environment needs, in this order, and says of each what is wrong and the way out:
+
+  configuration  broker  tls  login  topics  partitions  acls  groups  dead-letters
+  database  migrations  rights  indexes  clock  smtp  webhooks
+
+A check that needs one that failed is skipped; the others go on. Nothing is written anywhere: no group is joined, no topic created, no
+mail sent, no request posted. Every check ends after 10 seconds at the latest, and says how long it waited. The brokers say which rights
+our user has; of the webhooks at most 5 origins are tried, by a connection only.
+
+Exit code 0 if all is well, 2 if a check warns or fails.
+
+Examples:
+  npm run workerctl -- doctor
+  npm run workerctl -- doctor --only acls smtp
+  npm run -s workerctl -- doctor --json`
+
+export function addDoctor(parent: Command, terminal: Terminal): void {
+  parent
+    .command('doctor')
+    .description('check everything that a daemon needs, and say what is wrong and the way out; changes nothing')
+    .option('--json', 'print one JSON object')
+    .addOption(new Option('--only <names...>', 'only these checks, and those that they need').choices([...checkNames]))
+    .addHelpText('after', HELP)
+    .action(async (options: Options) => {
+      const read = doctorConfig(terminal.environment)
+      const servers = read.config === null ? null : openServers(read.config)
+      try {
+        const results = await runChecks(chosenChecks(doctorChecks(read, servers, systemClock), options.only), {
+          clock: systemClock,
+          sentenceOf: (error) => (error instanceof SqlError ? databaseRefusal(error).message : null),
+          onResult: (result) => {
+            if (options.json !== true) for (const line of linesOf(result, terminal)) terminal.out(line)
+          },
+        })
+        const stopped = stoppedAt(results)
+        const ok = results.every(({ is }) => is === 'ok')
+        if (options.json === true) terminal.out(renderJson({ ok, stoppedAt: stopped?.name ?? null, checks: results }))
+        else terminal.out(conclusionOf(results))
+        if (!ok) throw differenceFound()
+      } finally {
+        await servers?.close()
+      }
+    })
+}
+
+const colours = { ok: 32, warning: 33, failed: 31, skipped: 90 } as const
+const NAME_WIDTH = Math.max(...checkNames.map(({ length }) => length))
+const INDENT = ' '.repeat('warning'.length + NAME_WIDTH + 4)
+
+function linesOf({ name, is, sentence, findings }: CheckResult, terminal: Terminal): readonly string[] {
+  const word = is.padEnd('warning'.length)
+  const shown = terminal.columns === null || terminal.environment['NO_COLOR'] ? word : `\u001B[${colours[is]}m${word}\u001B[0m`
+  const [first, ...more] = findings
+  const head = `${shown}  ${name.padEnd(NAME_WIDTH)}  `
+  if (first === undefined) return [`${head}${sentence}`]
+  // Which address answered and what was tried stands above what is wrong.
+  const begin = sentence === first.sentence ? [] : [`${head}${sentence}`]
+  const each = [first, ...more].flatMap((finding, index) => [
+    `${begin.length === 0 && index === 0 ? head : INDENT}${finding.sentence}`,
+    `${INDENT}-> ${finding.fix}`,
+  ])
+  return [...begin, ...each]
+}
+
+function conclusionOf(results: readonly CheckResult[]): string {
+  const stopped = stoppedAt(results)
+  const counts = (['failed', 'warning', 'skipped', 'ok'] as const)
+    .map((word) => [word, results.filter(({ is }) => is === word).length] as const)
+    .filter(([, count]) => count > 0)
+    .map(([word, count]) => `${count} ${word}`)
+    .join(', ')
+  if (stopped === null) return `${results.length} checks: ${counts}.`
+  return `${results.length} checks: ${counts}. Stopped here: ${stopped.name}. Fix it first: ${stopped.findings[0]?.fix ?? ''}.`
+}
