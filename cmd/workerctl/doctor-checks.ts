@@ -110,7 +110,8 @@ export function doctorChecks({ config, problems }: DoctorConfig, servers: Doctor
 
 function configurationSeen(problems: readonly string[], config: Config | null): Seen {
   const findings = [
-    ...problems.map((text) => findingOf(text, 'failed', 'npm start -- --check-config')),
+    // `NAME: "value" is wrong; it must be ...`: the first colon does not end the sentence.
+    ...problems.map((text) => findingOf(text.replace(/^([A-Z_]+): /, '$1 '), 'failed', 'npm start -- --check-config')),
     ...(config?.warnings ?? []).map((text) => findingOf(text, 'warning', 'npm start -- --check-config')),
   ]
   return { sentence: findings[0]?.sentence ?? 'Every variable is valid.', findings }

@@ -4,6 +4,7 @@ import { checkNames, type CheckName, type CheckResult } from '../../src/admin/do
 import { chosenChecks, runChecks, stoppedAt } from '../../src/admin/doctor/run-checks.ts'
 import { systemClock } from '../../src/std/clock.ts'
 import { SqlError } from '../../src/std/sql.ts'
+import { requireNoFile, writeBundle } from './doctor-bundle.ts'
 import { doctorChecks, doctorConfig, openServers } from './doctor-checks.ts'
 import { renderJson } from './render-json.ts'
 import type { Terminal } from './terminal.ts'
@@ -12,6 +13,7 @@ import { differenceFound } from './topics-wanted.ts'
 interface Options {
   readonly json?: boolean
   readonly only?: readonly CheckName[]
+  readonly bundle?: string
 }
 
 const HELP = `
@@ -24,11 +26,16 @@ A check that needs one that failed is skipped; the others go on. Nothing is writ
 mail sent, no request posted. Every check ends after 10 seconds at the latest, and says how long it waited. The brokers say which rights
 our user has; of the webhooks at most 5 origins are tried, by a connection only.
 
+--bundle writes a file for a support case: versions, variables (secrets masked), the results, lag, counts of intents and dead letters by
+reason, open breakers (of a webhook only scheme, host and port), migrations, topics, and settings of PostgreSQL. It holds no secret, no mail
+address and nothing of an event; it is readable by you only, and an existing file is never overwritten.
+
 Exit code 0 if all is well, 2 if a check warns or fails.
 
 Examples:
   npm run workerctl -- doctor
   npm run workerctl -- doctor --only acls smtp
+  npm run workerctl -- doctor --bundle diagnosis.json
   npm run -s workerctl -- doctor --json`
 
 export function addDoctor(parent: Command, terminal: Terminal): void {
@@ -37,8 +44,10 @@ export function addDoctor(parent: Command, terminal: Terminal): void {
     .description('check everything that a daemon needs, and say what is wrong and the way out; changes nothing')
     .option('--json', 'print one JSON object')
     .addOption(new Option('--only <names...>', 'only these checks, and those that they need').choices([...checkNames]))
+    .option('--bundle <file>', 'also write a diagnostic file without secrets and personal data')
     .addHelpText('after', HELP)
     .action(async (options: Options) => {
+      if (options.bundle !== undefined) requireNoFile(options.bundle)
       const read = doctorConfig(terminal.environment)
       const servers = read.config === null ? null : openServers(read.config)
       try {
@@ -49,6 +58,10 @@ export function addDoctor(parent: Command, terminal: Terminal): void {
             if (options.json !== true) for (const line of linesOf(result, terminal)) terminal.out(line)
           },
         })
+        if (options.bundle !== undefined) {
+          await writeBundle(options.bundle, { results, servers, config: read.config }, terminal, systemClock)
+          terminal.err(`Wrote ${options.bundle}.`)
+        }
         const stopped = stoppedAt(results)
         const ok = results.every(({ is }) => is === 'ok')
         if (options.json === true) terminal.out(renderJson({ ok, stoppedAt: stopped?.name ?? null, checks: results }))

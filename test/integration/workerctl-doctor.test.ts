@@ -105,6 +105,7 @@ describe('doctor', () => {
 
     const broken = await doctor({ KAFKA_SESSION_TIMEOUT_MS: 'soon' })
     expect(broken).toMatchObject({ code: 2, stoppedAt: 'configuration', words: { configuration: 'failed' } })
+    expect(wrongIn(broken, 'configuration')).toMatch(/^KAFKA_SESSION_TIMEOUT_MS "soon" is .*\. -> it must be /)
   })
 
   test('names a broker that is down, skips what needs it by name, and goes on with the database and the relay', async () => {
