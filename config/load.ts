@@ -77,6 +77,11 @@ export function loadConfig(environment: Environment, known: KnownGroups): Config
   if (sendsMail && values.MAIL_ALLOWED_RECIPIENTS !== undefined) {
     warnings.push('MAIL_ALLOWED_RECIPIENTS is set: mail goes to matching addresses only, all other mail is skipped as not-allowed.')
   }
+  if (values.ADMIN_ACCESS === 'public' && values.ADMIN_TOKEN === undefined && !isInvalid('ADMIN_TOKEN')) {
+    problems.push(
+      'ADMIN_ACCESS is public, but ADMIN_TOKEN is not set, so that anybody could stop the work: set ADMIN_TOKEN, or ADMIN_ACCESS to loopback.',
+    )
+  }
   if (!isInvalid('KAFKA_SESSION_TIMEOUT_MS', 'KAFKA_HEARTBEAT_INTERVAL_MS', 'KAFKA_TOPIC', 'KAFKA_GROUP_PREFIX')) {
     problems.push(...crossChecks(values, groups))
   }
@@ -215,6 +220,9 @@ function shape(values: Values, derived: Derived) {
       port: values.HTTP_PORT,
       /** Undefined: no writes over HTTP. A secret. */
       token: values.HTTP_TOKEN,
+      /** Of the admin verbs; undefined: they are refused. A secret. */
+      adminToken: values.ADMIN_TOKEN,
+      adminAccess: values.ADMIN_ACCESS,
     },
     process: {
       bootTimeoutMs: values.BOOT_TIMEOUT_MS,

@@ -180,6 +180,12 @@ const process = {
   ),
   HTTP_PORT: withDefault(integer(0, 65_535), '9090', 'Port of the same; 0 takes a free port, which the log names.'),
   HTTP_TOKEN: optional(secretText, 'Bearer token of POST /suppressions on this port; unset disables that path.', 'whole'),
+  ADMIN_TOKEN: optional(secretText, 'Bearer token of POST /admin/quiet and /admin/unquiet on this port; unset refuses them.', 'whole'),
+  ADMIN_ACCESS: withDefault(
+    oneOf(['loopback', 'public']),
+    'loopback',
+    'Who may use the admin verbs with that token: connections from this machine, or everybody whom HTTP_HOST admits; `public` needs ADMIN_TOKEN.',
+  ),
   LIVENESS_STALL_MS: withDefault(
     milliseconds(1000),
     '300000',

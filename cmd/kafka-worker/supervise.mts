@@ -1,6 +1,7 @@
 import { environment } from '../../config/environment.ts'
 import { readVariables } from '../../config/read-variables.ts'
 import { exitCode } from '../../src/daemon/exit-code.ts'
+import { createAdminRoutes, quietVerbs } from '../../src/infra/http/admin-routes.ts'
 import { startHealthServer, type HealthServer } from '../../src/infra/http/health-server.ts'
 import { openLogDestination } from '../../src/infra/telemetry/log-destination.ts'
 import { createLog, type Log } from '../../src/infra/telemetry/log.ts'
@@ -21,7 +22,7 @@ import { signals } from './signals.mts'
 export async function main({ early }: { readonly early: readonly string[] }): Promise<number> {
   const { values, problems } = readVariables(environment)
   const { WORKER_PROCESSES: count, HTTP_HOST: host, HTTP_PORT: port, HTTP_TOKEN: token, SHUTDOWN_GRACE_MS: graceMs } = values
-  const stallMs = values.LIVENESS_STALL_MS
+  const { LIVENESS_STALL_MS: stallMs, ADMIN_TOKEN: adminToken, ADMIN_ACCESS: access } = values
   if (problems.length > 0 || count === 1) {
     const daemon = await import('./run.mts')
     return daemon.main([], { early })
@@ -48,7 +49,9 @@ export async function main({ early }: { readonly early: readonly string[] }): Pr
   const reports = createProcessReports({ processes, isStopping: () => supervisor.isStopping(), stallMs, clock: systemClock })
   let server: HealthServer
   try {
-    server = await startHealthServer({ host, port, ...reports, suppressions: token === undefined ? null : createForwarder({ processes }) })
+    const admin = createAdminRoutes({ token: adminToken, access, verbs: quietVerbs((on) => passQuiet(supervisor, on)) })
+    const suppressions = token === undefined ? null : createForwarder({ processes })
+    server = await startHealthServer({ host, port, ...reports, suppressions, admin })
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error
     refuse(log, asSentence(error.message))
@@ -59,6 +62,12 @@ export async function main({ early }: { readonly early: readonly string[] }): Pr
   const code = await supervisor.run()
   await server.close()
   return code
+}
+
+/** To every process, as the signal does. */
+function passQuiet(supervisor: Supervisor, on: boolean): void {
+  const command = on ? 'quiet' : 'resume'
+  supervisor.pass(command, signals[command][0])
 }
 
 function passSignals(supervisor: Supervisor, early: readonly string[]): void {

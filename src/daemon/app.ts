@@ -15,6 +15,7 @@ import { Destinations } from '../delivery/destinations.ts'
 import { eventTypes } from '../events/catalogue/catalogue.ts'
 import { events } from '../events/catalogue/events.ts'
 import { startHealthServer, type HealthServer } from '../infra/http/health-server.ts'
+import { createAdminRoutes, quietVerbs } from '../infra/http/admin-routes.ts'
 import { createSuppressionEndpoint } from '../infra/http/suppression-endpoint.ts'
 import { createDeadLetterSink } from '../infra/kafka/producer/kafka-dead-letter-sink.ts'
 import { createOutboxSender } from '../infra/kafka/producer/kafka-outbox-sender.ts'
@@ -191,7 +192,7 @@ export function createApp(
   const pendingSteps = new Set<string>()
 
   async function start(signal: AbortSignal): Promise<void> {
-    const { token } = config.http
+    const { token, adminToken, adminAccess } = config.http
     const suppressions = token === undefined ? null : createSuppressionEndpoint({ token, unsubscribe: (of) => unsubscribe(sql, of) })
     server = await startHealthServer({
       ...config.http,
@@ -201,6 +202,7 @@ export function createApp(
       lag: () => reports.lag(),
       metrics: () => metrics.render(),
       suppressions,
+      admin: createAdminRoutes({ token: adminToken, access: adminAccess, verbs: quietVerbs(quiet) }),
     })
     tasks.schedule('watchdog', LOOK_MS, 0, async () => void [reports.live(), reports.ready()])
     log.info({ url: server.url }, 'health and metrics')

@@ -67,7 +67,9 @@ function failing(reason: string, message: string, since?: number): HealthCheck {
 function processReady({ phase, quiet }: HealthFacts): HealthCheck {
   if (phase === 'booting') return failing('booting', 'Waiting for the brokers, the database, or the groups to join.')
   if (phase === 'stopping') return failing('stopping', 'Shutting down: draining in-flight work.')
-  return quiet ? failing('quiet', 'Quiet since SIGTSTP: no new work is taken; SIGCONT resumes.') : ok
+  return quiet
+    ? failing('quiet', 'Quiet by SIGTSTP or POST /admin/quiet: no new work is taken; SIGCONT or POST /admin/unquiet resumes.')
+    : ok
 }
 
 function databaseReady({ databaseOutage, databaseFault }: HealthFacts): HealthCheck {

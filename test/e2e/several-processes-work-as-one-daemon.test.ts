@@ -6,7 +6,12 @@ import { createFixture } from '../support/fixture.ts'
 import { createMixedEvents, doubledMails, wrongPositions } from '../support/mixed-events.ts'
 import { Platform } from '../support/platform.ts'
 
-const settings = { WORKER_PROCESSES: '2', MAIL_DEADLINE_MS: '1000', HTTP_TOKEN: 'a-token-of-this-test' }
+const settings = {
+  WORKER_PROCESSES: '2',
+  MAIL_DEADLINE_MS: '1000',
+  HTTP_TOKEN: 'a-token-of-this-test',
+  ADMIN_TOKEN: 'admin-token-of-some-length',
+}
 
 /** Nothing answers there. */
 const unreachable = {
@@ -89,9 +94,18 @@ describe('WORKER_PROCESSES=2', () => {
     daemon.kill('SIGTSTP')
     await eventually('both are quiet', async () => {
       const { body } = await checks(daemon, '/readyz')
-      return body.includes('"reason":"quiet","message":"Processes 1 and 2: Quiet since SIGTSTP') || body
+      return body.includes('"reason":"quiet","message":"Processes 1 and 2: Quiet by SIGTSTP') || body
     })
     daemon.kill('SIGCONT')
+    await daemon.ready()
+    const admin = (verb: string) =>
+      fetch(`${daemon.url()}/admin/${verb}`, { method: 'POST', headers: { authorization: `Bearer ${settings.ADMIN_TOKEN}` } })
+    expect((await admin('quiet')).status).toBe(200)
+    await eventually('both are quiet again', async () => {
+      const { body } = await checks(daemon, '/readyz')
+      return body.includes('"reason":"quiet","message":"Processes 1 and 2: Quiet by') || body
+    })
+    expect((await admin('unquiet')).status).toBe(200)
     await daemon.ready()
 
     await fixture.publisher.publishMany(mixed.events)

@@ -179,8 +179,11 @@ describe('arrows between rooms', () => {
     expect([...loaded].filter((to) => !own.test(to)).toSorted()).toEqual([
       'pino',
       'src/daemon/exit-code.ts',
+      'src/infra/http/admin-routes.ts',
+      'src/infra/http/bearer-guard.ts',
       'src/infra/http/get-text.ts',
       'src/infra/http/health-server.ts',
+      'src/infra/http/small-request.ts',
       'src/infra/telemetry/log-destination.ts',
       'src/infra/telemetry/log.ts',
     ])

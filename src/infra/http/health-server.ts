@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { OperatorError } from '../../std/failure.ts'
+import type { AdminRoutes } from './admin-routes.ts'
 import type { SuppressionEndpoint } from './suppression-endpoint.ts'
 
 /** Whether the process is well, and the result of each check with its reason. Never holds an address or a secret. */
@@ -33,6 +34,8 @@ export interface HealthServerOptions {
   readonly metrics: () => Promise<string>
   /** Serves /suppressions; without it the path does not exist. */
   readonly suppressions?: SuppressionEndpoint | null
+  /** Serves everything under /admin/; without it the paths do not exist. */
+  readonly admin?: AdminRoutes
 }
 
 export interface HealthServer {
@@ -61,6 +64,7 @@ export async function startHealthServer(options: HealthServerOptions): Promise<H
 
 async function answer(request: IncomingMessage, response: ServerResponse, options: HealthServerOptions): Promise<void> {
   if (options.suppressions && request.url?.split('?', 1)[0] === '/suppressions') return options.suppressions(request, response)
+  if (options.admin && request.url?.startsWith('/admin/') === true) return options.admin(request, response)
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.setHeader('allow', 'GET, HEAD')
     sendJson(response, 405, { error: 'Only GET and HEAD are allowed.' })

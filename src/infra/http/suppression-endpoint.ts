@@ -1,5 +1,6 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createBearerGuard } from './bearer-guard.ts'
+import { MOST_BODY_BYTES, objectOf, readBody, refuse } from './small-request.ts'
 
 export interface SuppressionEndpointOptions {
   /** What the bearer must show. */
@@ -16,16 +17,15 @@ export type SuppressionEndpoint = (request: IncomingMessage, response: ServerRes
  * `worker.suppressions` itself. 204 when it is on record. No response repeats anything of the request.
  */
 export function createSuppressionEndpoint({ token, unsubscribe }: SuppressionEndpointOptions): SuppressionEndpoint {
-  const expected = digest(token)
+  const guard = createBearerGuard(token)
   return async (request, response) => {
     if (request.method !== 'POST') return refuse(response, 405, 'Only POST is allowed.', { allow: 'POST' })
-    // Of equal length whatever was sent, so that the time of the comparison reveals nothing.
-    if (!timingSafeEqual(digest(bearerOf(request.headers.authorization)), expected)) {
+    if (!guard(request.headers.authorization)) {
       return refuse(response, 401, 'The Authorization header must be "Bearer" and the HTTP_TOKEN.', { 'www-authenticate': 'Bearer' })
     }
     try {
       const body = await readBody(request)
-      if (body === null) return refuse(response, 413, `The body may have at most ${maxBytes} bytes.`)
+      if (body === null) return refuse(response, 413, `The body may have at most ${MOST_BODY_BYTES} bytes.`)
       const command = parse(body)
       if ('wrong' in command) return refuse(response, 400, command.wrong)
       const result = await unsubscribe(command)
@@ -36,30 +36,6 @@ export function createSuppressionEndpoint({ token, unsubscribe }: SuppressionEnd
       refuse(response, 503, 'Not recorded, because the database does not answer; try again.', { 'retry-after': '5' })
     }
   }
-}
-
-const maxBytes = 4_096
-
-/** RFC 9110, 11.1 and 11.4: the scheme in any case, one blank or several behind it. Empty when there is no bearer token. */
-function bearerOf(authorization: string | undefined): string {
-  return /^bearer +(\S+)[ \t]*$/i.exec(authorization ?? '')?.[1] ?? ''
-}
-
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest()
-}
-
-/** Null when it is longer than it may be. */
-async function readBody(request: IncomingMessage): Promise<string | null> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of request) {
-    const part = Buffer.from(chunk)
-    bytes += part.length
-    if (bytes > maxBytes) return null
-    chunks.push(part)
-  }
-  return Buffer.concat(chunks).toString('utf8')
 }
 
 const uuid = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i
@@ -74,28 +50,4 @@ function parse(body: string): { readonly accountId: string; readonly address: st
   if (!/^[^\s\p{Cc}]+@[^\s\p{Cc}@]+$/u.test(plain) || plain.length > 320) return { wrong: 'address must be one plain mail address.' }
   if (reason !== 'unsubscribed') return { wrong: 'reason must be "unsubscribed".' }
   return { accountId, address: plain }
-}
-
-function objectOf(body: string): { readonly [key: string]: unknown } | null {
-  try {
-    const value: unknown = JSON.parse(body)
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : null
-  } catch {
-    // V8's message would quote the body.
-    return null
-  }
-}
-
-/** A refusal closes the connection: the rest of the request is not read. */
-function refuse(response: ServerResponse, status: number, error: string, headers: Readonly<Record<string, string>> = {}): void {
-  const body = `${JSON.stringify({ error })}\n`
-  if (response.headersSent) return void response.destroy()
-  response.writeHead(status, {
-    'content-type': 'application/json; charset=utf-8',
-    'content-length': Buffer.byteLength(body),
-    'cache-control': 'no-store',
-    connection: 'close',
-    ...headers,
-  })
-  response.end(body)
 }

@@ -38,7 +38,7 @@ describe('loadConfig', () => {
       from: { address: 'news@example.com' },
     })
     expect(config.webhook.allowCidr).toEqual([])
-    expect(config.http).toEqual({ host: '0.0.0.0', port: 9090, token: undefined })
+    expect(config.http).toEqual({ host: '0.0.0.0', port: 9090, token: undefined, adminToken: undefined, adminAccess: 'loopback' })
     expect(config.warnings).toEqual([])
   })
 
@@ -99,6 +99,14 @@ describe('loadConfig', () => {
     ])
     expect(problems.every((problem) => problem.endsWith('.'))).toBe(true)
     expect(() => loadConfig({}, known)).toThrow(OperatorError)
+  })
+
+  it('takes the admin verbs in public only with a token', () => {
+    expect(problemsOf({ ...least, ADMIN_ACCESS: 'public' })).toEqual([
+      'ADMIN_ACCESS is public, but ADMIN_TOKEN is not set, so that anybody could stop the work: set ADMIN_TOKEN, or ADMIN_ACCESS to loopback.',
+    ])
+    const token = 'a-token-of-some-length'
+    expect(load({ ADMIN_ACCESS: 'public', ADMIN_TOKEN: token }).http).toMatchObject({ adminAccess: 'public', adminToken: token })
   })
 
   it.each([

@@ -45,7 +45,11 @@ describe('readiness', () => {
   it.each<[string, Partial<HealthFacts>, [string, string, string]]>([
     ['booting', { phase: 'booting' }, ['process', 'booting', 'Waiting for the brokers, the database, or the groups to join.']],
     ['stopping', { phase: 'stopping' }, ['process', 'stopping', 'Shutting down: draining in-flight work.']],
-    ['quiet', { quiet: true }, ['process', 'quiet', 'Quiet since SIGTSTP: no new work is taken; SIGCONT resumes.']],
+    [
+      'quiet',
+      { quiet: true },
+      ['process', 'quiet', 'Quiet by SIGTSTP or POST /admin/quiet: no new work is taken; SIGCONT or POST /admin/unquiet resumes.'],
+    ],
     ['without a database', { databaseOutage: 'connection refused' }, ['database', 'database-away', 'Connection refused.']],
     [
       'with a database that takes no writes',
