@@ -79,12 +79,12 @@ function sectionsOf(config: Config, { admin, sql, groups, reader }: DoctorServer
           }),
         ),
     },
-    { name: 'progress', needs: 'migrations', read: counts.progress },
-    { name: 'intents', needs: 'migrations', read: counts.intents },
-    { name: 'deadLetters', needs: 'migrations', read: counts.deadLetters },
-    { name: 'breakers', needs: 'migrations', read: counts.breakers },
+    { name: 'progress', needs: 'migrations', read: () => counts.progress() },
+    { name: 'intents', needs: 'migrations', read: () => counts.intents() },
+    { name: 'deadLetters', needs: 'migrations', read: () => counts.deadLetters() },
+    { name: 'breakers', needs: 'migrations', read: () => counts.breakers() },
     { name: 'migrations', needs: 'database', read: () => reader.migrations() },
-    { name: 'tables', needs: 'migrations', read: counts.tables },
-    { name: 'settings', needs: 'database', read: counts.settings },
+    { name: 'tables', needs: 'migrations', read: () => counts.tables() },
+    { name: 'settings', needs: 'database', read: () => counts.settings() },
   ]
 }

@@ -56,7 +56,8 @@ test('the diagnostic file holds versions, results, lag, counts and settings, and
     UNSUBSCRIBE_URL_TEMPLATE: `https://${mark}:${mark}@example.com/{user_id}?key=${mark}`,
     UNSUBSCRIBE_SECRET: `${mark}-unsubscribe`,
   }
-  const ran = await runWorkerctl(['doctor', '--json', '--bundle', path], variables).finally(() => fixture.sql.query(`DROP ROLE ${role}`))
+  const ran = await runWorkerctl(['doctor', '--json', '--bundle', path], variables)
+  await fixture.sql.query(`DROP ROLE ${role}`)
   expect(ran.err.split('\n').at(-1)).toBe(`Wrote ${path}.`)
   const text = readFileSync(path, 'utf8')
   expect(text).not.toContain(mark)
