@@ -184,7 +184,7 @@ const process = {
   ADMIN_ACCESS: withDefault(
     oneOf(['loopback', 'public']),
     'loopback',
-    'Who may use the admin verbs with that token: connections from this machine, or everybody whom HTTP_HOST admits; `public` needs ADMIN_TOKEN.',
+    'Connections that may use the admin verbs with that token: those from this machine, or all that HTTP_HOST admits; `public` needs ADMIN_TOKEN.',
   ),
   LIVENESS_STALL_MS: withDefault(
     milliseconds(1000),

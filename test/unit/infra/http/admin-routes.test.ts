@@ -63,7 +63,7 @@ describe('the admin verbs', () => {
       const { status, headers, text } = await post('/admin/quiet', { authorization })
       expect([status, headers.get('www-authenticate')]).toEqual([401, 'Bearer'])
       expect(text).not.toContain(token)
-      // What exists is not shown without the token.
+      // Without the token no answer shows which verbs exist.
       expect((await post('/admin/nothing', { authorization })).status).toBe(401)
       expect(calls).toEqual([])
     },

@@ -27,11 +27,12 @@ export async function collectSections(
   { clock, deadlineMs }: CollectSettings,
 ): Promise<Readonly<Record<string, unknown>>> {
   const collected: Record<string, unknown> = {}
-  for (const { name, needs, read } of sections) {
+  for (const section of sections) {
+    const { name, needs } = section
     const check = results.find((result) => result.name === needs)
     const isReadable = needs === null || check?.is === 'ok' || check?.is === 'warning'
     collected[name] = isReadable
-      ? await answerWithin(deadlineMs, read(), `no answer within ${deadlineMs / 1_000} s`, clock).catch((error: unknown) => ({
+      ? await answerWithin(deadlineMs, section.read(), `no answer within ${deadlineMs / 1_000} s`, clock).catch((error: unknown) => ({
           notRead: messageOf(error),
         }))
       : { notRead: `the check ${needs} did not succeed` }
