@@ -1,7 +1,7 @@
 import { readVariables } from './read-variables.ts'
 import type { Environment } from './read-variables.ts'
+import type { Variable } from './variable.ts'
 import { variables } from './variables.ts'
-import type { Variable } from './variables.ts'
 
 /** Every secret of an environment, also those in files: whole values, and user and password of URLs, decoded too. Never to be shown. */
 export function secretsOf(environment: Environment): readonly string[] {
