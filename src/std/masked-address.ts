@@ -1,5 +1,5 @@
 /** An address that can be recognised but not used: the first letter of the mailbox, and the domain. Text without `@` is masked whole. */
 export function maskedAddress(address: string): string {
   const at = address.lastIndexOf('@')
-  return at < 1 ? '***' : `${[...address][0] ?? ''}***${address.slice(at)}`
+  return at < 1 ? '***' : `${String.fromCodePoint(address.codePointAt(0) ?? 0)}***${address.slice(at)}`
 }

@@ -14,9 +14,9 @@ export function nearest(word: string, candidates: readonly string[]): string | n
 /** Levenshtein's distance: the letters to be added, dropped or replaced. */
 export function editsBetween(one: string, other: string): number {
   let row = Array.from({ length: other.length + 1 }, (_, index) => index)
-  for (const [at, letter] of [...one].entries()) {
+  for (const [at, letter] of one.split('').entries()) {
     const next = [at + 1]
-    for (const [index, against] of [...other].entries()) {
+    for (const [index, against] of other.split('').entries()) {
       const replaced = (row[index] ?? 0) + (letter === against ? 0 : 1)
       next.push(Math.min(replaced, (row[index + 1] ?? 0) + 1, (next[index] ?? 0) + 1))
     }

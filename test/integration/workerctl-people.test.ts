@@ -67,13 +67,13 @@ async function states(): Promise<readonly string[]> {
 
 describe('a person by address', () => {
   it.each([
-    ['timeline', '--email'],
-    ['leaderboard', 'explain', '--email'],
-    ['intents', 'list', '--email'],
-    ['forget', '--dry-run', '--email'],
-    ['leaderboard', 'movements', '--campaign', CAMPAIGN, '--email'],
-    ['leaderboard', 'show', '--campaign', CAMPAIGN, '--email'],
-  ])('is found in any spelling, and printed masked or not at all by %j', async (...args) => {
+    { args: ['timeline', '--email'] },
+    { args: ['leaderboard', 'explain', '--email'] },
+    { args: ['intents', 'list', '--email'] },
+    { args: ['forget', '--dry-run', '--email'] },
+    { args: ['leaderboard', 'movements', '--campaign', CAMPAIGN, '--email'] },
+    { args: ['leaderboard', 'show', '--campaign', CAMPAIGN, '--email'] },
+  ])('is found in any spelling, and printed masked or not at all by $args', async ({ args }) => {
     await intents({ state: 'sent' })
     const { code, out, err } = await workerctl(...args, 'GUEST@example.COM')
     expect({ code, err }).toEqual({ code: 0, err: '' })
@@ -167,8 +167,10 @@ test('retry --now makes pending intents of an account due now; attempts, reasons
   ])
 })
 
+/** A moment of a day long ago. */
+const at = (minutes: number) => new Date(Date.UTC(2026, 0, 31, 12, minutes))
+
 test('movements are listed by campaign, person and time, newest first', async () => {
-  const at = (minutes: number) => new Date(Date.UTC(2026, 0, 31, 12, minutes))
   const { userId } = await platform.person(campaign)
   const move = (user: string, minutes: number, of = CAMPAIGN) =>
     sql.query(`INSERT INTO worker.position_changes VALUES ($1, $2, $3, NULL, 9, 4, 10, 5)`, [user, of, at(minutes)])

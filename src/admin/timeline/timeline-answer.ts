@@ -178,10 +178,13 @@ function countClause({ kind, channel, state, reason, count }: IntentCount, campa
 
 /** Those that need an operator before those that go on by themselves; then the most. */
 function byWeight(one: IntentCount, other: IntentCount): number {
-  const weight = ({ state }: IntentCount) => (['held', 'dead', 'rejected'].includes(state) ? 1 : 0)
   return weight(other) - weight(one) || other.count - one.count
 }
 
 function sum(counts: readonly IntentCount[]): number {
   return counts.reduce((total, { count }) => total + count, 0)
+}
+
+function weight({ state }: IntentCount): number {
+  return state === 'held' || state === 'dead' || state === 'rejected' ? 1 : 0
 }

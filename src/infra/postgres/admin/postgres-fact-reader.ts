@@ -101,12 +101,12 @@ SELECT candidates.* FROM candidates WHERE is_fact OR row_id = (SELECT id FROM en
 /** The facts of one person that cause mails or a reward, the newest first; those of referrals by way of the campaign, which the platform has an index on. */
 export async function factsOfPerson(sql: Sql, userId: string, limit: number): Promise<readonly PlatformFact[]> {
   const found: PlatformFact[] = []
-  for (const type of Object.keys(ofPerson) as (keyof typeof ofPerson)[]) {
+  for (const [type, condition] of ofPerson) {
     const { table, columns, at, counts } = sources[type]
     const rows = await sql.query<FactRow>(
       `SELECT r.id AS row_id, true AS is_fact, ${at} AS at, c.account_id, r.campaign_id, ${columns}
          FROM ${table} AS r JOIN platform.campaigns AS c ON c.id = r.campaign_id
-        WHERE ${ofPerson[type]} AND c.deleted_at IS NULL AND ${counts} AND ${at} IS NOT NULL ORDER BY ${at} DESC LIMIT $2`,
+        WHERE ${condition} AND c.deleted_at IS NULL AND ${counts} AND ${at} IS NOT NULL ORDER BY ${at} DESC LIMIT $2`,
       [userId, limit],
     )
     found.push(...rows.map((row) => factOf(type, row)))
@@ -114,12 +114,12 @@ export async function factsOfPerson(sql: Sql, userId: string, limit: number): Pr
   return found
 }
 
-const ofPerson = {
-  'user.signed_up': 'r.id = $1',
-  'user.verified': 'r.id = $1',
-  'referral.verified': 'r.campaign_id = (SELECT u.campaign_id FROM platform.waitlist_users AS u WHERE u.id = $1) AND r.referrer_id = $1',
-  'reward.earned': 'r.user_id = $1',
-} as const satisfies Partial<Record<FactType, string>>
+const ofPerson: readonly (readonly [FactType, string])[] = [
+  ['user.signed_up', 'r.id = $1'],
+  ['user.verified', 'r.id = $1'],
+  ['referral.verified', 'r.campaign_id = (SELECT u.campaign_id FROM platform.waitlist_users AS u WHERE u.id = $1) AND r.referrer_id = $1'],
+  ['reward.earned', 'r.user_id = $1'],
+]
 
 function factOf(type: FactType, row: FactRow): PlatformFact {
   const occurrence = { accountId: row.account_id, campaignId: row.campaign_id, timestamp: row.at }

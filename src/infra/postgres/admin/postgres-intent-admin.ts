@@ -20,10 +20,7 @@ export function createIntentAdmin(database: Database, channels: ChannelDefinitio
       const [row] = await sql.query<{ reasons: string[]; kinds: string[]; types: string[] }>(namesStatement)
       return { reasons: row?.reasons ?? [], kinds: [...(row?.kinds ?? []), ...(row?.types ?? [])] }
     },
-    preview: async (filter) =>
-      (await sql.query<IntentPreview & { readonly campaigns: unknown }>(previewStatement, selectionOf(filter))).map(
-        ({ campaigns: _, ...preview }) => preview,
-      ),
+    preview: (filter) => sql.query<IntentPreview>(previewStatement, selectionOf(filter)),
     list: (filter, limit) => sql.query<IntentLine>(listStatement(line), [...selectionOf(filter), limit]),
     history: async (id) => {
       const [row] = await sql.query<IntentHistory>(historyStatement(line, channels), [id])
@@ -58,7 +55,7 @@ SELECT coalesce(array_agg(DISTINCT reason) FILTER (WHERE reason IS NOT NULL), '{
 const FEW = 3
 
 const previewStatement = `
-SELECT chosen.*, ARRAY(SELECT DISTINCT t.subject FROM platform.email_templates AS t
+SELECT chosen.kind, chosen.type, chosen.count, chosen.people, ARRAY(SELECT DISTINCT t.subject FROM platform.email_templates AS t
                         WHERE t.campaign_id = ANY (chosen.campaigns) AND t.type = chosen.type AND t.enabled AND t.deleted_at IS NULL
                         ORDER BY t.subject LIMIT ${FEW}) AS subjects
   FROM (SELECT i.kind, i.data ->> 'type' AS type, count(*)::int AS count, count(DISTINCT i.user_id)::int AS people,

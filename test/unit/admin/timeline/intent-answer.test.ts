@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { intentAnswer, isWell } from '../../../../src/admin/timeline/intent-answer.ts'
+import { intentAnswer, isWell, type IntentContext } from '../../../../src/admin/timeline/intent-answer.ts'
 import { intentStates } from '../../../../src/admin/intents/intent-filter.ts'
 import { intentReasons } from '../../../../src/admin/intents/intent-reasons.ts'
 import { reasonSentence, reasonSentences } from '../../../../src/admin/timeline/reason-sentences.ts'
 import { before, intentFact, NOW, USER } from '../../../support/timeline-facts.ts'
 
-const context = { now: NOW, suppressions: [], mail: null, delivery: null }
-const answer = (...[change, more]: [Parameters<typeof intentFact>[0], Partial<typeof context>?]) =>
+const context: IntentContext = { now: NOW, suppressions: [], mail: null, delivery: null }
+const answer = (...[change, more]: [Parameters<typeof intentFact>[0], Partial<IntentContext>?]) =>
   intentAnswer(intentFact(change), { ...context, ...more })
 
 describe('the answer about an intent', () => {
@@ -65,7 +65,7 @@ describe('the answer about an intent', () => {
 
   it('names how long the address has been suppressed and the command that lifts it', () => {
     const skipped = { state: 'skipped', reason: 'suppressed-bounced' } as const
-    expect(answer(skipped, { suppressions: [{ reason: 'bounced', at: before(3 * 1_440) }] as never })).toBe(
+    expect(answer(skipped, { suppressions: [{ reason: 'bounced', at: before(3 * 1_440) }] })).toBe(
       `No welcome mail: the address was suppressed 3 days ago (hard bounce); workerctl suppressions remove --user ${USER} --reason bounced lifts it, then workerctl intents retry 4711 --yes sends the mail.`,
     )
     expect(answer(skipped)).toBe(

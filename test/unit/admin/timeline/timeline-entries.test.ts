@@ -79,8 +79,10 @@ it('everything on record stands in order of time, with its state, reason and id'
   expect(entries.find(({ what }) => what === 'intent')).toMatchObject({ state: 'sent', reason: null, id: '4711' })
 })
 
+/** All that is shown. */
+const text = (reveal: boolean) => JSON.stringify(timelineEntries(facts, settings, reveal))
+
 it('addresses are shown only where they are wanted', () => {
-  const text = (reveal: boolean) => JSON.stringify(timelineEntries(facts, settings, reveal))
   expect(text(false)).not.toContain('guest@example.com')
   expect(text(true)).toContain('welcome to guest@example.com')
 })
