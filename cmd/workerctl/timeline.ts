@@ -160,8 +160,11 @@ function sentencesOf(facts: TimelineFacts, used: readonly OperatorGroup[]): read
     ...outcomes.map((one) => ({ ...one, reason: one.outcome === 'dead-letter' ? reasonOf(one.group) : null })),
     ...letters.map((one) => ({ ...one, outcome: 'dead-letter', type: one.type ?? 'an unknown type' })),
   ]
-  const isBroadcast = intents.some(({ channel }) => channel === 'broadcast')
-  return [...explainEvent(known, records, intents), ...(isBroadcast ? [`Its mails: workerctl intents list --event ${subject.id}.`] : [])]
+  const writers = Object.values(channelList).flatMap((one): readonly string[] =>
+    one.destinations === null && one.writesIntents ? [one.name] : [],
+  )
+  const hasMails = intents.some(({ channel }) => writers.includes(channel))
+  return [...explainEvent(known, records, intents), ...(hasMails ? [`Its mails: workerctl intents list --event ${subject.id}.`] : [])]
 }
 
 function show({ answer, sentences, entries, matching }: Found, limit: number, terminal: Terminal): void {

@@ -7,7 +7,7 @@ import { createFixture } from '../support/fixture.ts'
 import { Platform } from '../support/platform.ts'
 import { workerctlFor } from '../support/workerctl-for.ts'
 
-test('the first line of a timeline names why a mail or a reward is missing, and the command that mends it works', async () => {
+test('the first line of a timeline names why a mail or a reward is missing, and the command that fixes it works', async () => {
   await using fixture = await createFixture()
   const platform = new Platform(fixture.sql)
   const campaign = await platform.campaign()

@@ -1,6 +1,6 @@
 import type { DeadLetterReason } from '../../model/dead-letter-reason.ts'
 
-/** Why a record became a dead letter, as a clause after "because"; the mends are in docs/guide/dead-letters.md. */
+/** Why a record became a dead letter, as a clause after "because"; the fixes are in docs/guide/dead-letters.md. */
 export const deadLetterSentences: Readonly<Record<DeadLetterReason, string>> = {
   'too-large': 'the record is larger than EVENT_MAX_BYTES',
   'too-deep': 'its JSON is nested too deeply',

@@ -13,11 +13,10 @@ export interface IntentContext {
 }
 
 /** An intent as a person's question has it: the mail, the reward, the broadcast or the recalculation. */
-export function nameOf({ kind, channel, type }: Pick<IntentFact, 'kind' | 'channel' | 'type'>): string {
+export function nameOf({ kind, type }: Pick<IntentFact, 'kind' | 'type'>): string {
   if (kind === 'reward') return 'reward'
   if (type !== null) return mailNames[type] ?? `${type} mail`
-  if (channel === 'broadcast') return 'broadcast'
-  return kind === 'mail' ? 'mail' : kind
+  return kind.replaceAll('-', ' ')
 }
 
 const mailNames: Readonly<Record<string, string>> = {
@@ -39,8 +38,8 @@ export function isWell({ state, reason, coalesce }: Pick<IntentFact, 'state' | '
 
 function clauseOf(intent: IntentFact, { now, suppressions, mail, delivery }: IntentContext): string {
   const name = nameOf(intent)
-  const { because, mend } = wordsOf(intent, suppressions, now)
-  const why = `${because}${intent.detail === null ? '' : ` (${intent.detail.replace(/\.$/, '')})`}${mend === null ? '' : `; ${mend}`}`
+  const { because, fix } = wordsOf(intent, suppressions, now)
+  const why = `${because}${intent.detail === null ? '' : ` (${intent.detail.replace(/\.$/, '')})`}${fix === null ? '' : `; ${fix}`}`
   const attempts = `${intent.attempt} ${intent.attempt === 1 ? 'attempt' : 'attempts'}`
   switch (intent.state) {
     case 'pending':
@@ -93,11 +92,10 @@ function sentClause({ messageId, finishedAt, id, createdAt }: IntentFact, name: 
   return `The ${name} was accepted by the relay ${ago(finishedAt ?? createdAt, now)} ${as}${since}; look for it among junk mail, or by this id in the relay's log`
 }
 
-function deliveredClause({ channel, finishedAt, createdAt }: IntentFact, name: string, delivery: DeliveryFact | null, now: number): string {
+function deliveredClause({ finishedAt, createdAt }: IntentFact, name: string, delivery: DeliveryFact | null, now: number): string {
   const at = ago(finishedAt ?? createdAt, now)
-  if (channel === 'broadcast') return `The ${name} had written all its mails ${at}`
   const answer = delivery?.responseStatus ?? null
-  return `The ${name} was delivered ${at}: its endpoint answered ${answer ?? '2xx'}`
+  return `The ${name} was delivered ${at}${answer === null ? '' : `: its endpoint answered ${answer}`}`
 }
 
 /** The words of the reason, with what the state leaves to do where the reason alone does not say; those of a suppression by what is on record now. */
@@ -105,19 +103,19 @@ function wordsOf(
   { id, userId, state, reason }: IntentFact,
   suppressions: readonly SuppressionFact[],
   now: number,
-): { readonly because: string; readonly mend: string | null } {
+): { readonly because: string; readonly fix: string | null } {
   const again = `workerctl intents retry ${id} --yes sends it again`
-  if (reason === null) return { because: 'no reason is on record', mend: state === 'pending' ? null : again }
-  const { because, mend } = reasonSentence(reason)
+  if (reason === null) return { because: 'no reason is on record', fix: state === 'pending' ? null : again }
+  const { because, fix } = reasonSentence(reason)
   const kind = /^suppressed-(.*)$/.exec(reason)?.[1]
   if (kind === undefined) {
     const byState =
       state === 'pending' ? 'nothing is to be done, it goes on by itself' : state === 'skipped' || reason === 'forgotten' ? null : again
-    return { because, mend: mend === null ? byState : filled(mend) }
+    return { because, fix: fix === null ? byState : filled(fix) }
   }
   const suppression = suppressions.find((one) => one.reason === kind)
-  if (suppression !== undefined) return { because: because.replace('{since}', ago(suppression.at, now)), mend: filled(mend) }
-  return { because: `${because.replace('{since}', 'then')}, which has been lifted`, mend: again }
+  if (suppression !== undefined) return { because: because.replace('{since}', ago(suppression.at, now)), fix: filled(fix) }
+  return { because: `${because.replace('{since}', 'then')}, which has been lifted`, fix: again }
 
   function filled(text: string | null): string | null {
     return text === null ? null : text.replaceAll('{intent}', id).replaceAll('{user}', userId ?? 'ID')

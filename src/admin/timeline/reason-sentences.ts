@@ -1,7 +1,7 @@
-/** A reason in words: a clause that follows a colon, and the mend as a clause of its own; null where the state alone decides what to do. */
+/** A reason in words: a clause that follows a colon, and the fix as a clause of its own; null where the state alone decides what to do. */
 export interface ReasonSentence {
   readonly because: string
-  readonly mend: string | null
+  readonly fix: string | null
 }
 
 /**
@@ -37,7 +37,7 @@ export const reasonSentences: Readonly<Record<string, ReasonSentence>> = {
     'timeout-final-reply': 'the relay received the mail and did not confirm it in time',
     'timeout-mail': 'the relay did not answer MAIL in time',
     'timeout-rcpt': 'the relay did not answer RCPT in time',
-    'too-many-requests': 'the endpoint asks for fewer requests (429)',
+    'too-many-requests': 'the endpoint requires fewer requests (429)',
     undeliverable: 'the relay knows no route to the mailbox',
   }),
   ...reasons('the owner of the endpoint must fix it; workerctl intents retry {intent} --yes sends it again', {
@@ -109,34 +109,34 @@ export const reasonSentences: Readonly<Record<string, ReasonSentence>> = {
   }),
   'address-refused': {
     because: 'the endpoint has a private address',
-    mend: 'WEBHOOK_ALLOW_CIDR allows it; workerctl intents retry {intent} --yes sends it again',
+    fix: 'WEBHOOK_ALLOW_CIDR allows it; workerctl intents retry {intent} --yes sends it again',
   },
-  'campaign-paused': { because: 'the campaign is paused', mend: 'it goes out once the campaign is active again' },
-  manual: { because: "the reward's delivery_method leaves it to a human", mend: 'deliver it by hand' },
+  'campaign-paused': { because: 'the campaign is paused', fix: 'it goes out once the campaign is active again' },
+  manual: { because: "the reward's delivery_method leaves it to a human", fix: 'deliver it by hand' },
   'not-allowed': {
     because: 'the address is not among MAIL_ALLOWED_RECIPIENTS',
-    mend: 'that is meant on staging; elsewhere unset the variable',
+    fix: 'that is meant on staging; elsewhere unset the variable',
   },
   'not-found': {
     because: 'the row that the event names never appeared in the database',
-    mend: 'once it exists, workerctl intents retry {intent} --yes sends it',
+    fix: 'once it exists, workerctl intents retry {intent} --yes sends it',
   },
   stale: {
     because: 'the event was older than MAIL_MAX_EVENT_AGE_SECONDS when it was first accepted',
-    mend: 'workerctl intents retry {intent} --yes does not lift the age limit: raise it, or write by hand',
+    fix: 'workerctl intents retry {intent} --yes does not lift the age limit: raise it, or write by hand',
   },
   'suppressed-bounced': {
     because: 'the address was suppressed {since} (hard bounce)',
-    mend: 'workerctl suppressions remove --user {user} --reason bounced lifts it, then workerctl intents retry {intent} --yes sends the mail',
+    fix: 'workerctl suppressions remove --user {user} --reason bounced lifts it, then workerctl intents retry {intent} --yes sends the mail',
   },
   'suppressed-unsubscribed': {
     because: 'the person unsubscribed {since} from mails that answer no action of their own',
-    mend: 'only the person may change that; workerctl suppressions remove --user {user} --reason unsubscribed records it',
+    fix: 'only the person may change that; workerctl suppressions remove --user {user} --reason unsubscribed records it',
   },
 }
 
-function reasons(mend: string | null, because: Readonly<Record<string, string>>): Record<string, ReasonSentence> {
-  return Object.fromEntries(Object.entries(because).map(([reason, clause]) => [reason, { because: clause, mend }]))
+function reasons(fix: string | null, because: Readonly<Record<string, string>>): Record<string, ReasonSentence> {
+  return Object.fromEntries(Object.entries(because).map(([reason, clause]) => [reason, { because: clause, fix }]))
 }
 
 /** The sentence of a reason; of one that only a consumer of one's own gives, the word itself. */
@@ -144,6 +144,6 @@ export function reasonSentence(reason: string): ReasonSentence {
   const known = reasonSentences[reason]
   if (known !== undefined) return known
   if (reason.startsWith('sqlstate-'))
-    return { because: `the database ended it with ${reason.slice(9)}`, mend: 'it is tried again after a second' }
-  return { because: `its consumer says ${reason}`, mend: 'see the code of the consumer' }
+    return { because: `the database ended it with ${reason.slice(9)}`, fix: 'it is tried again after a second' }
+  return { because: `its consumer says ${reason}`, fix: 'see the code of the consumer' }
 }

@@ -147,8 +147,8 @@ function campaignAnswer({ subject, campaign, counts, deadLetters }: TimelineFact
   const blocking = blockingReason(campaign)
   if (blocking !== null) {
     const held = sum(counts.filter(({ state }) => state === 'pending'))
-    const { because, mend } = reasonSentence(blocking)
-    return asSentence(`Nothing is sent: ${because}; ${held} pending${blocking === 'campaign-paused' ? `, and ${mend ?? ''}` : ''}`)
+    const { because, fix } = reasonSentence(blocking)
+    return asSentence(`Nothing is sent: ${because}; ${held} pending${blocking === 'campaign-paused' ? `, and ${fix ?? ''}` : ''}`)
   }
   const [worst] = counts.filter((one) => !['sent', 'delivered', 'skipped'].includes(one.state) && one.reason !== null).toSorted(byWeight)
   if (worst !== undefined) return asSentence(countClause(worst, subject.id))
@@ -169,9 +169,9 @@ function blockingReason({ deleted, accountStatus, status }: CampaignState): stri
   return status === 'draft' || status === 'paused' ? `campaign-${status}` : null
 }
 
-function countClause({ kind, channel, state, reason, count }: IntentCount, campaignId: string): string {
+function countClause({ kind, state, reason, count }: IntentCount, campaignId: string): string {
   const because = reasonSentence(reason ?? '').because.replace(' {since}', '')
-  const name = nameOf({ kind, channel, type: null })
+  const name = nameOf({ kind, type: null })
   const what = `${count} ${name}${count === 1 ? '' : 's'}`
   return `${what} ${count === 1 ? 'is' : 'are'} ${state}: ${because}; workerctl intents list --campaign ${campaignId} --state ${state} --reason ${reason} shows ${count === 1 ? 'it' : 'them'}`
 }

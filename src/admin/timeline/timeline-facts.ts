@@ -101,7 +101,6 @@ export interface MovementFact {
 /** How many intents of a campaign are in a state, of a kind and for a reason. */
 export interface IntentCount {
   readonly kind: string
-  readonly channel: string
   readonly state: IntentLine['state']
   readonly reason: string | null
   readonly count: number

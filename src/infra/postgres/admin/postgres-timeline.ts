@@ -86,7 +86,7 @@ SELECT i.* FROM worker.outcomes AS o
 const ofCampaignStatement = `SELECT * FROM worker.intents WHERE campaign_id = $1 ORDER BY created_at DESC LIMIT $2`
 
 const countsStatement = `
-SELECT kind, channel, state, reason, count(*)::int AS count FROM worker.intents WHERE campaign_id = $1 AND NOT coalesce GROUP BY 1, 2, 3, 4`
+SELECT kind, state, reason, count(*)::int AS count FROM worker.intents WHERE campaign_id = $1 AND NOT coalesce GROUP BY 1, 2, 3`
 
 /** The id of an intent's row in a delivery log. */
 const rowId = `md5(i.group_name || ':' || i.key)::uuid`

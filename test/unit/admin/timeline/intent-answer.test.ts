@@ -35,13 +35,10 @@ describe('the answer about an intent', () => {
       { state: 'sent', finishedAt: before(3 * 1_440), messageId: '<a@example.com>' },
       "The welcome mail was accepted by the relay 3 days ago as <a@example.com>; look for it among junk mail, or by this id in the relay's log.",
     ],
+    [{ state: 'delivered', kind: 'reward', type: null, channel: 'webhook', finishedAt: before(60) }, 'The reward was delivered 1 h ago.'],
     [
-      { state: 'delivered', kind: 'reward', type: null, channel: 'webhook', finishedAt: before(60) },
-      'The reward was delivered 1 h ago: its endpoint answered 2xx.',
-    ],
-    [
-      { state: 'delivered', kind: 'milestone', type: null, channel: 'broadcast', finishedAt: before(60) },
-      'The broadcast had written all its mails 1 h ago.',
+      { state: 'delivered', kind: 'milestone-broadcast', type: null, channel: 'broadcast', finishedAt: before(60) },
+      'The milestone broadcast was delivered 1 h ago.',
     ],
     [
       { state: 'skipped', reason: 'person-blocked' },

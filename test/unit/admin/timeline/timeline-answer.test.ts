@@ -147,8 +147,8 @@ describe('the first line about a campaign', () => {
     createdAt: before(600),
     recalculatedAt: null,
   }
-  const count = { kind: 'mail', channel: 'email', state: 'sent', reason: null, count: 40 } as const
-  const dead = { kind: 'reward', channel: 'webhook', state: 'dead', reason: 'no-endpoint', count: 2 } as const
+  const count = { kind: 'mail', state: 'sent', reason: null, count: 40 } as const
+  const dead = { kind: 'reward', state: 'dead', reason: 'no-endpoint', count: 2 } as const
   const waiting = { ...count, state: 'pending', reason: 'domain-rate', count: 9 } as const
 
   it.each([
