@@ -3,10 +3,7 @@ import { events } from '../../../events/catalogue/events.ts'
 import type { Database } from '../../../std/sql.ts'
 import { deliveryLogs } from '../delivery-logs/delivery-logs.ts'
 
-/**
- * Erases a person's data. The intents are found by a sequential scan: an index on the person would be written at every change of state of
- * every intent, for a search that is made a few times a year.
- */
+/** Erases a person's data. The intents are found by their index on the person. */
 export function createForgetter(database: Database): Forgetter {
   return {
     find: async (userId) => {
