@@ -5,7 +5,7 @@ import type { LagMonitor } from '../admin/lag/lag-monitor.ts'
 import type { Metrics } from '../infra/telemetry/metrics.ts'
 import type { Clock } from '../std/clock.ts'
 
-/** Answers are used again for so long, whoever requests them; milliseconds. */
+/** Answers are used again for so long; milliseconds. */
 const CACHED_MS = 5_000
 /** The longest that a scrape waits for an observation, in milliseconds; the next one finds it. */
 const SCRAPE_MS = 1_000

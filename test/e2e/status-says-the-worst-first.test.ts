@@ -62,7 +62,7 @@ test('workerctl status says that nothing is wrong while nothing is, then names a
   const recreated = await namedByStatus(fixture, 'topic-recreated')
   expect(recreated).toMatchObject({ at: 0, code: 2, command: expect.stringContaining('--to earliest --accept-loss') })
 
-  // What does not answer comes first, and hides nothing that another server says.
+  // A server that does not answer comes first, and hides nothing that another one says.
   const noDatabase = await operatorStatus(fixture, { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' })
   expect(noDatabase).toMatchObject({ code: 2, findings: [{ kind: 'database-away' }] })
   const noKafka = await operatorStatus(fixture, { KAFKA_BROKERS: '127.0.0.1:1' })

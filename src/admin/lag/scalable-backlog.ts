@@ -19,7 +19,7 @@ const unreadable: ReadonlySet<LagWord> = new Set(['stopped', 'data-lost', 'stall
  * - the lag of partitions that can be read, where the largest counts no more than all others together: the records of one partition, and
  *   so of a hot key, are read by one process. A partition that is stalled, paused by an operator, stopped or waits for a dependency does not count;
  * - due intents, of channels that are neither paused nor behind the open breaker of their only destination. A channel that works on one
- *   campaign at a time counts each campaign once. What waits for its time, a rate or an endpoint is not due.
+ *   campaign at a time counts each campaign once. An intent that waits for its time, a rate or an endpoint is not due.
  *
  * It is at least 1 while either part holds anything: a group that is scaled to zero would leave it.
  *

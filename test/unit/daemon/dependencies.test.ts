@@ -93,7 +93,11 @@ describe('a channel whose definition says otherwise', () => {
     expect(dependencies.soles()).toMatchObject({ relay: null, partner: { reason: 'status-503', message, host: null } })
     expect(dependencies.endpoints()).toEqual([])
     expect(dependencies.notes()).toMatchObject({ partner: { ok: true, message } })
-    expect(dependencies.blocked(['email', 'webhook'])).toEqual({ because: 'the partner accepts no orders', but: `orders wait: ${message}` })
+    expect(dependencies.blocked(['email', 'webhook'])).toEqual({
+      destination: 'partner',
+      because: 'the partner accepts no orders',
+      but: `orders wait: ${message}`,
+    })
     expect(dependencies.blocked(['email', 'broadcast'])).toBeNull()
   })
 

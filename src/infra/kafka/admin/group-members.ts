@@ -15,7 +15,7 @@ export function withProcess(metadata: Buffer): Buffer {
   return MemberMetadata.encode({ ...known, userData: Buffer.from(JSON.stringify({ host: hostname(), pid: process.pid })) })
 }
 
-/** A member as an operator speaks of it. What another program put into its metadata is left out. */
+/** A member as an operator speaks of it. The metadata of other programs is left out. */
 export function memberOf(member: GroupDescription['members'][number], topic: string): Member {
   const { memberId, clientId, clientHost, memberMetadata, memberAssignment } = member
   // Both are empty while the group rebalances.

@@ -52,7 +52,6 @@ describe('the verdict on a partition', () => {
     ['nothing moved for a minute, seen in a moment', measured([150, 200], [150, 200]), { oldestMs: 90_000, idleMs: 75_000 }, { word: 'stalled', sentence: 'Behind by 50 records, and nothing was read for 75 s.' }],
     ['unread for a minute, but moving until now', measured([150, 200], [150, 200]), { oldestMs: 90_000, idleMs: 5_000 }, { word: 'falling-behind', sentence: 'Behind by 50 records; 0 were read and 0 written in 5 s.' }],
     ['idle for an hour, and a burst that has just come', measured([150, 200], [150, 200]), { oldestMs: 4_000, idleMs: 3_600_000 }, { word: 'ok', sentence: '50 records in flight.' }],
-    
     ['nothing read because nothing was there until now', measured(...Array.from({ length: 13 }, (_, index): [number, number] => [200, index < 12 ? 200 : 280])), {}, { word: 'ok', sentence: '80 records in flight.' }],
     ['a handful of records', minute([200, 290], [205, 300]), {}, { word: 'ok', sentence: '10 records in flight.' }],
     ['many records, all of the last seconds', minute([1_000, 61_000], [3_000, 63_000]), {}, { word: 'ok', sentence: '2000 records in flight.' }],

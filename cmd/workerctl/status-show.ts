@@ -34,7 +34,7 @@ const MOST_OUTBOX_ROWS = 10_000
 
 const HELP = `
 The first line is the worst thing that is wrong, with the command that fixes it or shows what to decide; the next lines are the rest in the
-order of badness. Reads Kafka and the database, works beside running daemons and without any, and changes nothing. What does not answer is
+order of badness. Reads Kafka and the database, works beside running daemons and without any, and changes nothing. A server that does not answer is
 the first line. Exit code 0 if nothing is wrong, 2 if something is.
 
 Examples:
