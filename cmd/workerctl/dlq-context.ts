@@ -30,9 +30,21 @@ export interface Letters {
   readonly database: Database
 }
 
-/** Connects to the database and disconnects. */
-export async function withLetters<Result>(terminal: Terminal, work: (letters: Letters) => Promise<Result>): Promise<Result> {
+/**
+ * Connects to the database and disconnects.
+ *
+ * @param typed the words that can be checked before, and names of letters
+ * @throws {OperatorError} naming the word that is wrong
+ */
+export async function withLetters<Result>(
+  terminal: Terminal,
+  typed: { readonly filter?: TypedLetterFilter; readonly letters?: readonly string[] },
+  work: (letters: Letters) => Promise<Result>,
+): Promise<Result> {
   const { config, groups } = configure(terminal)
+  // Its type may be one that only dead letters have.
+  const { type: _, ...words } = typed.filter ?? {}
+  letterFilter(words, typed.letters ?? [], { groups, types: [] })
   return withDatabase(
     config,
     async (database) => {

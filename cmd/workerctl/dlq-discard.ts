@@ -36,7 +36,7 @@ export function addDlqDiscard(parent: Command, terminal: Terminal): void {
     .option('--json', 'print one JSON object; never prompts')
     .addHelpText('after', HELP)
     .action(async (named: string[], options: Options) => {
-      await withLetters(terminal, async (letters) => {
+      await withLetters(terminal, { filter: options, letters: named }, async (letters) => {
         const records = await selectLetters(letters, named, options, ['open', 'requested'])
         const isJson = options.json === true
         if (!isJson)

@@ -35,7 +35,7 @@ export function addDlqEdit(parent: Command, terminal: Terminal): void {
     .addHelpText('after', HELP)
     .action(async (handle: string, { file, owner, because, json }: Options) => {
       const text = await textOf(file)
-      const letter = await withLetters(terminal, async (letters) => {
+      const letter = await withLetters(terminal, { letters: [handle] }, async (letters) => {
         const record = await oneLetter(letters, handle)
         const place = placeOf(record)
         const { reader } = replayingGroups(letters)(record.group)

@@ -29,7 +29,7 @@ export function addDlqExport(parent: Command, terminal: Terminal): void {
     .option('--json', 'print one JSON object')
     .addHelpText('after', HELP)
     .action(async (handle: string, { out, json }: Options) => {
-      const fixture = await withLetters(terminal, async (letters) => {
+      const fixture = await withLetters(terminal, { letters: [handle] }, async (letters) => {
         const record = await oneLetter(letters, handle)
         const read = (await readAll(letters, [record])).get(letterHandle(record))
         if (read === undefined) throw new OperatorError(`No topic has the record of ${letterHandle(record)} any more.`)

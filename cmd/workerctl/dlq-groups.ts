@@ -24,7 +24,9 @@ export function addDlqGroups(parent: Command, terminal: Terminal): void {
     .option('--json', 'print one JSON object')
     .addHelpText('after', HELP)
     .action(async (options: TypedLetterFilter & { readonly json?: boolean }) => {
-      const found = await withLetters(terminal, async (letters) => letters.admin.groups(await filterOf(letters, options)))
+      const found = await withLetters(terminal, { filter: options }, async (letters) =>
+        letters.admin.groups(await filterOf(letters, options)),
+      )
       if (options.json === true) terminal.out(renderJson({ groups: found }))
       else if (found.length === 0) terminal.out('There are no dead letters.')
       else {
@@ -78,7 +80,7 @@ export function addDlqNote(parent: Command, terminal: Terminal): void {
     .action(async (text: string, { group, owner, note, json }: NoteOptions) => {
       if (owner === undefined && note === undefined) throw new OperatorError('Give --owner, --note or both.')
       const fingerprint = fingerprintIn(text)
-      const found = await withLetters(terminal, async (letters) => {
+      const found = await withLetters(terminal, { filter: group === undefined ? {} : { group } }, async (letters) => {
         const filter = await filterOf(letters, { ...(group === undefined ? {} : { group }), fingerprint, state: 'all' })
         const alike = await letters.admin.groups(filter)
         if (alike.length === 0)

@@ -29,7 +29,7 @@ export function addDlqList(parent: Command, terminal: Terminal): void {
     .option('--json', 'print one JSON object')
     .addHelpText('after', HELP)
     .action(async (options: Options) => {
-      const found = await withLetters(terminal, async (letters) => {
+      const found = await withLetters(terminal, { filter: options }, async (letters) => {
         const filter = await filterOf(letters, options)
         return { counts: await letters.admin.counts(filter), records: await letters.admin.records(filter, options.limit) }
       })

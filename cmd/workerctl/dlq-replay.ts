@@ -47,7 +47,7 @@ export function addDlqReplay(parent: Command, terminal: Terminal): void {
     .option('--json', 'print one JSON object; never prompts')
     .addHelpText('after', HELP)
     .action(async (named: string[], options: Options) => {
-      await withLetters(terminal, async (letters) => {
+      await withLetters(terminal, { filter: options, letters: named }, async (letters) => {
         const { admin } = letters
         const records = await selectLetters(letters, named, options, ['open', 'discarded'])
         const copies = await copiesOf(letters, records)

@@ -36,7 +36,7 @@ export function addDlqShow(parent: Command, terminal: Terminal): void {
     .option('--json', 'print one JSON object')
     .addHelpText('after', HELP)
     .action(async (handle: string, { reveal = false, value = false, json = false }: Options) => {
-      const view = await withLetters(terminal, (letters) => viewOf(letters, handle, reveal))
+      const view = await withLetters(terminal, { letters: [handle] }, (letters) => viewOf(letters, handle, reveal))
       if (value) {
         if (view.content === null) throw new OperatorError(`No topic has the record of ${view.letter} any more.`)
         terminal.out(typeof view.content.value === 'string' ? view.content.value : JSON.stringify(view.content.value, null, 2))

@@ -33,10 +33,10 @@ const reader = { consumer, filter: createTypeFilter(consumer.types), maxEventByt
 test('the test that is exported with a dead letter fails for its reason, holds no personal data, and passes once the code accepts the event', async () => {
   const event = sampleEvent('user.signed_up')
   const secret = `${'Winifred'.repeat(130)}@mail.example.org`
-  const record = recordOf(0, JSON.stringify({ ...event, data: { ...event.data, email: secret, phone: 'Winifred 030' } }))
+  const record = recordOf(0, JSON.stringify({ ...event, data: { ...event.data, email: secret, phone: 'Winifred 777' } }))
   const { name, json, test: text } = letterFixture(letter, record, reader, '../../../src')
   expect(name).toBe('dead-letter-stage-email-workers-3-4711')
-  expect(json + text).not.toMatch(/Winifred|mail\.example\.org|030/)
+  expect(json + text).not.toMatch(/Winifred|mail\.example\.org|777/)
 
   const copy = await workCopy(process.cwd())
   try {

@@ -10,7 +10,7 @@ const environment = { KAFKA_BROKERS: '127.0.0.1:1', DATABASE_URL: 'postgres://wo
 
 it.each([
   [
-    ['dead-letters', 'list', '--reason', 'consumer-eror'],
+    ['dlq', 'list', '--reason', 'consumer-eror'],
     `There is no reason "consumer-eror" (did you mean consumer-error?): give one of ${deadLetterReasons.join(', ')}.`,
   ],
   [['suppressions', 'list', '--reason', 'bonced'], 'There is no reason "bonced" (did you mean bounced?): give bounced or unsubscribed.'],
