@@ -1,11 +1,25 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { DeadLetterFilter } from '../../../src/admin/dead-letters/dead-letter-admin.ts'
 import { createDeadLetterAdmin } from '../../../src/infra/postgres/admin/postgres-dead-letter-admin.ts'
+import { createForgetter } from '../../../src/infra/postgres/admin/postgres-forgetter.ts'
 import { createLetterStore } from '../../../src/infra/postgres/ingest/postgres-letter-store.ts'
 import type { PassedRecord } from '../../../src/ingest/accept-store.ts'
 import type { RequestedLetter } from '../../../src/ingest/letter-store.ts'
 import type { ProjectingConsumer } from '../../../src/model/consumer.ts'
-import { chunk, closeAcceptStore, db, event, group, intents, mail, openAcceptStore, outcomes, startGroup, store } from './accept-fixture.ts'
+import {
+  chunk,
+  closeAcceptStore,
+  db,
+  event,
+  group,
+  intents,
+  mail,
+  openAcceptStore,
+  outcomes,
+  startGroup,
+  store,
+  user,
+} from './accept-fixture.ts'
 
 beforeAll(openAcceptStore)
 afterAll(closeAcceptStore)
@@ -224,4 +238,22 @@ test('a discarded letter is withdrawn from its replay, and can be replayed when 
   expect([await states(), await intents()]).toEqual([['0 discarded 0', '1 discarded 0'], []])
   expect(await admin().counts(of({ states: ['open'] }))).toEqual([])
   expect(await letters().replay(await request(0n), event(0n, [mail('late')]))).toMatchObject({ is: 'resolved' })
+})
+
+test('forgetting a person deletes the records that are kept for a replay and hold the id, and withdraws the replay', async () => {
+  await giveUp({}, {})
+  const place = (offset: bigint) => ({ group, topic: 'topic', partition: 0, offset })
+  const theirs = { ...record(0n), value: Buffer.from(`{"user_id":"${user.toUpperCase()}"}`) }
+  await admin().request(
+    [
+      { place: place(0n), record: theirs },
+      { place: place(1n), record: record(1n) },
+    ],
+    { ...ada, allowOlder: false },
+  )
+  const forgetter = createForgetter(db)
+  expect(await forgetter.find(user)).toMatchObject({ copies: 1 })
+  expect(await forgetter.erase(user, [])).toMatchObject({ copies: 1 })
+  expect(await forgetter.find(user)).toMatchObject({ copies: 0 })
+  expect(await states()).toEqual(['0 open 0', '1 requested 0'])
 })
