@@ -91,7 +91,9 @@ describe('the workers of a group', () => {
     const { workers, store, sending } = fixtureOf({ poolSize: 2 })
     store.due.push(...mails(3))
     workers.start()
-    await soon(() => expect(sending).toHaveLength(2))
+    await soon(() => expect([sending.length, store.due.length]).toEqual([2, 0]))
+    // The last claim has ended: the third waits in memory.
+    await setImmediate()
     workers.pause([channelPause])
     await soon(() => expect(store.released.map(({ id }) => id)).toEqual(['3']))
     for (const one of sending) one.end()
@@ -105,9 +107,12 @@ describe('the workers of a group', () => {
     await soon(() => expect(store.claims.length).toBeGreaterThan(0))
     const before = workers.reserve()
     expect(before.reservation).not.toBeNull()
+    const claims = store.claims.length
     workers.pause([typePause])
     before.release(accepted({ intents: 1, claimed: mails(1) }))
     await soon(() => expect(store.released.map(({ id }) => id)).toEqual(['1']))
+    await soon(() => expect(store.claims.length).toBeGreaterThan(claims))
+    await setImmediate()
     const meanwhile = workers.reserve()
     expect(meanwhile.reservation).toBeNull()
     meanwhile.release(null)

@@ -42,13 +42,13 @@ const logOf = (agesMs: readonly number[]) => ({
     return new Map([[0, BigInt(first === -1 ? agesMs.length : first)]])
   },
 })
-describe('the oldest unread record', () => {
-  const search = (agesMs: readonly number[], position: number) =>
-    oldestUnread(logOf(agesMs), 'events', new Map([[0, BigInt(position)]]), new Map([[0, { low: 0n, high: BigInt(agesMs.length) }]]), {
-      now: NOW,
-      reachMs: 30 * DAY_MS,
-    })
+const search = (agesMs: readonly number[], position: number) =>
+  oldestUnread(logOf(agesMs), 'events', new Map([[0, BigInt(position)]]), new Map([[0, { low: 0n, high: BigInt(agesMs.length) }]]), {
+    now: NOW,
+    reachMs: 30 * DAY_MS,
+  })
 
+describe('the oldest unread record', () => {
   it('is none when all is read', async () => {
     expect(await search([5_000, 1_000], 2)).toBeNull()
   })
