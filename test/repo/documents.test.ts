@@ -182,7 +182,9 @@ describe('metrics', () => {
     const metrics = createMetrics({ version: 'test' })
     try {
       const table = markedPart('docs/reference/metrics.md', 'metrics')
-      expect(new Set(firstCells(table))).toEqual(new Set(metrics.names))
+      const described = await metrics.describe()
+      const byName = (rows: readonly (readonly string[])[]) => rows.toSorted(([a = ''], [b = '']) => (a < b ? -1 : 1))
+      expect(byName(tableRows(table))).toEqual(byName(described.map(({ name, type, help }) => [`\`${name}\``, type, help])))
     } finally {
       metrics.close()
     }

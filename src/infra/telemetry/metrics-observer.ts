@@ -39,12 +39,16 @@ export function countFacts(metrics: Metrics, options: CountOptions): Observe {
   const deliveries = children(metrics.deliveries)
   const retries = children(metrics.retries)
   const deadLetters = children(metrics.deadLetters)
+  const partitionRecords = children(metrics.partitionRecords)
   const acceptDuration = observers(metrics.acceptDuration)
+  const processingDuration = observers(metrics.processingDuration)
   const deliveryDuration = observers(metrics.deliveryDuration)
   const stageDuration = observers(metrics.stageDuration)
   const endToEnd = observers(metrics.endToEnd)
   const knownTypes = new Set(options.types)
   const reason = bounded()
+  const note = bounded()
+  const skipReason = bounded()
   const running = new Map<string, { readonly group: string; readonly channel: string }>()
   const pausedFor = new Map<string, Set<string>>()
   const owned = new Map<string, Set<number>>()
@@ -76,14 +80,21 @@ export function countFacts(metrics: Metrics, options: CountOptions): Observe {
     owned.delete(group)
   }
 
-  function countAccepted({ group, counts, durationMs }: Extract<Fact, { is: 'accepted' }>): void {
+  function countAccepted({ group, partition, counts, durationMs }: Extract<Fact, { is: 'accepted' }>): void {
+    const handled = new Set<string>()
+    let records = 0
     for (const [type, count] of counts) {
       const label = knownTypes.has(type) ? type : 'other'
       for (const [field, outcome] of OUTCOMES) {
-        if (count[field] > 0) messages(group, label, outcome).inc(count[field])
+        if (count[field] === 0) continue
+        records += count[field]
+        messages(group, label, outcome).inc(count[field])
+        if (field !== 'skipped') handled.add(label)
       }
     }
+    partitionRecords(group, String(partition)).inc(records)
     acceptDuration(group).observe(durationMs / 1000)
+    for (const label of handled) processingDuration(group, label).observe(durationMs / 1000)
   }
 
   function countSettled(fact: Extract<Fact, { is: 'settled' }>): void {
@@ -93,9 +104,9 @@ export function countFacts(metrics: Metrics, options: CountOptions): Observe {
     for (const [stage, ms] of fact.stages) stageDuration(channel, stage).observe(ms / 1000)
     if (!UNSTARTED.has(outcome)) deliveryDuration(group, channel, kind).observe(fact.durationMs / 1000)
     // The reason of a successful intent can only be a note of our own code, of which there are few.
-    if ((outcome === 'sent' || outcome === 'delivered') && fact.reason !== null) metrics.notes.inc({ group, kind, note: fact.reason })
+    if ((outcome === 'sent' || outcome === 'delivered') && fact.reason !== null) metrics.notes.inc({ group, kind, note: note(fact.reason) })
     // Reasons of our own code, of which there are few.
-    if (outcome === 'skipped' && fact.reason !== null) metrics.skips.inc({ group, kind, reason: fact.reason })
+    if (outcome === 'skipped' && fact.reason !== null) metrics.skips.inc({ group, kind, reason: skipReason(fact.reason) })
     if (outcome === 'retry') retries(group, channel, kind).inc(1)
     if (fact.endToEndMs !== null) endToEnd(group, kind).observe(Math.max(0, fact.endToEndMs) / 1000)
   }
@@ -113,8 +124,10 @@ export function countFacts(metrics: Metrics, options: CountOptions): Observe {
   return (fact) => {
     switch (fact.is) {
       case 'group-joined':
+        metrics.assignedPartitions.set({ group: fact.group }, fact.partitions.length)
         return metrics.rebalances.inc({ group: fact.group })
       case 'assignment-ended':
+        metrics.assignedPartitions.set({ group: fact.group }, 0)
         return forgetOffsets(fact.group)
       case 'accepted':
         return countAccepted(fact)
@@ -133,6 +146,8 @@ export function countFacts(metrics: Metrics, options: CountOptions): Observe {
         }
         return
       }
+      case 'waiting':
+        return metrics.acceptRetries.inc({ group: fact.group })
       case 'commit-failed':
         return metrics.commitFailures.inc({ group: fact.group })
       case 'paused':
@@ -152,7 +167,7 @@ export function countFacts(metrics: Metrics, options: CountOptions): Observe {
       case 'settled':
         return countSettled(fact)
       case 'skipped-at-accept':
-        metrics.skips.inc({ group: fact.group, kind: fact.kind, reason: fact.reason }, fact.count)
+        metrics.skips.inc({ group: fact.group, kind: fact.kind, reason: skipReason(fact.reason) }, fact.count)
         return deliveries(fact.group, fact.channel, fact.kind, 'skipped').inc(fact.count)
       case 'abandoned':
         return deliveries(fact.group, fact.channel, fact.kind, 'dead').inc(fact.count)
@@ -198,7 +213,6 @@ export function countFacts(metrics: Metrics, options: CountOptions): Observe {
       case 'operator-pause':
       case 'fetched':
       case 'offset-overruled':
-      case 'waiting':
       case 'log-unchecked':
       case 'resumed':
       case 'client-log':
@@ -219,8 +233,9 @@ export function countFacts(metrics: Metrics, options: CountOptions): Observe {
  */
 function startAtZero(metrics: Metrics, { channels, groups, tables }: CountOptions): void {
   for (const group of groups) {
-    for (const counter of [metrics.commitFailures, metrics.rebalances, metrics.consumerCrashes, metrics.handlerEscapes, metrics.recovered])
-      counter.inc({ group }, 0)
+    const { acceptRetries, commitFailures, rebalances, consumerCrashes, handlerEscapes, recovered } = metrics
+    for (const counter of [acceptRetries, commitFailures, rebalances, consumerCrashes, handlerEscapes, recovered]) counter.inc({ group }, 0)
+    metrics.assignedPartitions.set({ group }, 0)
     for (const meaning of ['database-behind-kafka', 'another-owner']) metrics.rowMoves.inc({ group, meaning }, 0)
     for (const reason of deadLetterReasons) metrics.deadLetters.inc({ group, reason }, 0)
   }

@@ -37,6 +37,12 @@ const settled: Extract<Fact, { is: 'settled' }> = {
   endToEndMs: 2000,
 }
 
+/** Of what is a metric. */
+function labelsOf(member: unknown): readonly string[] {
+  if (typeof member !== 'object' || member === null || !('labelNames' in member) || !Array.isArray(member.labelNames)) return []
+  return member.labelNames.map(String)
+}
+
 describe('the metrics', () => {
   it('have unique, conventional names, each with a sentence of help', async () => {
     const { metrics } = setUp()
@@ -50,6 +56,43 @@ describe('the metrics', () => {
     }
     expect(metrics.names).toContain('kafka_consumergroup_lag')
     expect(metrics.names).toContain('kafka_consumergroup_group_lag_seconds')
+  })
+
+  it('are all that an operator of a consumer looks for', () => {
+    const { metrics } = setUp()
+    const wanted = {
+      lag: ['kafka_consumergroup_lag', 'kafka_consumergroup_group_lag_seconds'],
+      messagesByGroupTypeAndOutcome: ['kafka_worker_messages_total', 'kafka_worker_accept_retries_total'],
+      processingDuration: [
+        'kafka_worker_processing_duration_seconds',
+        'kafka_worker_accept_duration_seconds',
+        'kafka_worker_delivery_duration_seconds',
+      ],
+      endToEnd: ['kafka_worker_end_to_end_seconds'],
+      inFlight: ['kafka_worker_in_flight'],
+      pendingIntents: ['kafka_worker_intents_pending', 'kafka_worker_intents_oldest_due_age_seconds'],
+      retries: ['kafka_worker_retries_total'],
+      deadLettersByReason: ['kafka_worker_dead_letters_total'],
+      rebalances: ['kafka_worker_rebalances_total'],
+      pausedByReason: ['kafka_worker_paused'],
+      breakerState: ['kafka_worker_breakers_open', 'kafka_worker_breaker_changes_total'],
+      committedOffset: ['kafka_worker_committed_offset'],
+      skewOfPartitions: ['kafka_worker_partition_records_total', 'kafka_worker_assigned_partitions'],
+      buildInfo: ['kafka_worker_build_info'],
+    }
+    expect(
+      Object.values(wanted)
+        .flat()
+        .filter((name) => !metrics.names.includes(name)),
+    ).toEqual([])
+    expect(labelsOf(metrics.messages)).toEqual(['group', 'type', 'outcome'])
+    expect(labelsOf(metrics.processingDuration)).toEqual(['group', 'type'])
+    expect(labelsOf(metrics.deadLetters)).toEqual(['group', 'reason'])
+    expect(labelsOf(metrics.paused)).toEqual(['group', 'reason'])
+    // The only labels that there are: none can hold an id, an address or a campaign.
+    const labels = new Set(Object.values(metrics).flatMap(labelsOf))
+    const bounded = 'channel consumergroup dependency end group kind meaning mode node note outcome partition percentile pool reason stage'
+    expect([...labels].toSorted()).toEqual([...bounded.split(' '), 'state', 'table', 'topic', 'type', 'version'].toSorted())
   })
 
   it('follow Prometheus naming, those of the process too: counters end in _total, and nothing else does', async () => {
@@ -113,6 +156,34 @@ describe('counting facts', () => {
     expect(await line('kafka_worker_accept_duration_seconds_sum')).toEqual([
       `kafka_worker_accept_duration_seconds_sum{group="${group}"} 0.06`,
     ])
+  })
+
+  it('takes the time of a chunk once per type that was handled in it, and counts its records by partition', async () => {
+    const { observe, line } = setUp()
+    const counts = new Map([
+      ['user.signed_up', { ok: 400, noEffect: 0, duplicate: 3, skipped: 0, dead: 1 }],
+      ['made.up.1', { ok: 0, noEffect: 0, duplicate: 0, skipped: 50, dead: 0 }],
+    ])
+    const fact: Fact = { is: 'accepted', group, partition: 0, next: 500n, counts, intents: 400, durationMs: 30 }
+    observe(fact)
+    observe({ ...fact, partition: 1 })
+    expect(await line('kafka_worker_processing_duration_seconds_sum')).toEqual([
+      `kafka_worker_processing_duration_seconds_sum{group="${group}",type="user.signed_up"} 0.06`,
+    ])
+    expect(await line('kafka_worker_partition_records_total{')).toEqual([
+      `kafka_worker_partition_records_total{group="${group}",partition="0"} 454`,
+      `kafka_worker_partition_records_total{group="${group}",partition="1"} 454`,
+    ])
+  })
+
+  it('shows the partitions that the process reads, from the first scrape', async () => {
+    const { observe, line } = setUp()
+    const assigned = (count: number) => [`kafka_worker_assigned_partitions{group="${group}"} ${count}`]
+    expect(await line('kafka_worker_assigned_partitions{')).toEqual(assigned(0))
+    observe({ is: 'group-joined', group, topic: 't', partitions: [0, 3, 5], epoch: 1 })
+    expect(await line('kafka_worker_assigned_partitions{')).toEqual(assigned(3))
+    observe({ is: 'assignment-ended', group, epoch: 1, reason: 'rebalance' })
+    expect(await line('kafka_worker_assigned_partitions{')).toEqual(assigned(0))
   })
 
   it('counts deliveries, retries, their time, and those in flight', async () => {
@@ -202,6 +273,7 @@ describe('counting facts', () => {
     })
     observe({ is: 'row-moved', group, partition: 0, expected: 1n, row: 0n, meaning: 'database-behind-kafka' })
     observe({ is: 'commit-failed', group, cause: '' })
+    observe({ is: 'waiting', group, partition: 3, cause: 'the database is away', retryInMs: 100, attempt: 1 })
     observe({ is: 'recalculated', campaignId: 'c', because: null, rowsChanged: 12, durationMs: 5 })
     observe({ is: 'leases-expired', reclaimed: 2, ambiguous: 1 })
     observe({ is: 'dependency', name: 'relay', state: 'down', cause: null })
@@ -223,6 +295,7 @@ describe('counting facts', () => {
       `dead_letters_total{group="${group}",reason="not-json"} 1`,
       `row_moves_total{group="${group}",meaning="database-behind-kafka"} 1`,
       `commit_failures_total{group="${group}"} 1`,
+      `accept_retries_total{group="${group}"} 1`,
       'recalculations_total{mode="windowed"} 1',
       'recalculation_rows_changed_total 12',
       'leases_expired_total{end="reclaimed"} 2',
