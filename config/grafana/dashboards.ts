@@ -1,0 +1,13 @@
+import { deliveriesDashboard } from './deliveries-dashboard.ts'
+import type { Dashboard } from './grafana-dashboard.ts'
+import { groupDashboard } from './group-dashboard.ts'
+import { leaderboardDashboard } from './leaderboard-dashboard.ts'
+import { overviewDashboard } from './overview-dashboard.ts'
+
+/** The dashboards by the names of their files in `config/grafana/dashboards`. */
+export const dashboards: Readonly<Record<string, Dashboard>> = {
+  overview: overviewDashboard,
+  group: groupDashboard,
+  deliveries: deliveriesDashboard,
+  leaderboard: leaderboardDashboard,
+}
