@@ -53,6 +53,8 @@ export default defineConfig(({ mode }) => {
     project('long', 'test/long', [], { timeoutMs: 3_600_000, stack: 'one after the other' }),
     // On a real schema registry, which needs a newer Java than Kafka: `npm run test:registry`.
     project('registry', 'test/registry', [], { timeoutMs: 180_000, stack: 'one after the other' }),
+    // With Debian's Prometheus: `npm run test:prometheus`.
+    project('prometheus', 'test/prometheus', [], { timeoutMs: 360_000, stack: 'one after the other' }),
     // In the Chromium of the machine, which not every one has: `npm run test:browser`.
     project('browser', 'test/browser', [], { timeoutMs: 180_000 }),
   ]

@@ -102,9 +102,37 @@ describe('the alerts of Prometheus', () => {
     }
   })
 
+  it.each(rules)('$alert is shown not to fire by a case that has all its series', ({ alert, expr }) => {
+    const watched = [...expr.matchAll(/\bkafka_\w+/g)].map(([metric]) => metric)
+    const quiet = cases.filter(({ input_series, alert_rule_test }) => {
+      const there = input_series.map(({ series }) => series.slice(0, series.indexOf('{')))
+      return (
+        watched.every((metric) => there.includes(metric)) &&
+        alert_rule_test.some(({ alertname, exp_alerts }) => alertname === alert && exp_alerts.length === 0)
+      )
+    })
+    expect(quiet.length).toBeGreaterThan(0)
+  })
+
   it('are all that docs/guide/runbook.md describes', () => {
     expect(headings).toEqual(rules.map(({ alert }) => alert))
     expect(new Set(headings).size).toBe(headings.length)
+  })
+})
+
+describe('docs/guide/runbook.md', () => {
+  const entries = operations
+    .split(/^### /m)
+    .slice(1)
+    .map((text) => ({ heading: text.slice(0, text.indexOf('\n')), text: text.slice(text.indexOf('\n')).split(/^## /m)[0] ?? '' }))
+
+  it.each(entries)('$heading: symptom, meaning and action, in this order, each with its sentence', ({ text }) => {
+    // One line may answer both of the last.
+    const parts = [...text.matchAll(/^- \*(Symptom|Meaning|Action|Meaning and action):\*(.*)$/gm)]
+    const said = parts.flatMap(([, part = '']) => (part === 'Meaning and action' ? ['Meaning', 'Action'] : [part]))
+    expect(said).toEqual(['Symptom', 'Meaning', 'Action'])
+    const empty = parts.filter(([line, , rest = '']) => rest.trim().split(' ').length < 2 && !text.includes(`${line}\n  - `))
+    expect(empty.map(([line]) => line)).toEqual([])
   })
 })
 

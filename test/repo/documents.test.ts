@@ -183,8 +183,10 @@ describe('metrics', () => {
     try {
       const table = markedPart('docs/reference/metrics.md', 'metrics')
       const described = await metrics.describe()
-      const byName = (rows: readonly (readonly string[])[]) => rows.toSorted(([a = ''], [b = '']) => (a < b ? -1 : 1))
-      expect(byName(tableRows(table))).toEqual(byName(described.map(({ name, type, help }) => [`\`${name}\``, type, help])))
+      expect(Object.fromEntries(tableRows(table).map(([name = '', ...rest]) => [name, rest]))).toEqual(
+        Object.fromEntries(described.map(({ name, type, help }) => [`\`${name}\``, [type, help]])),
+      )
+      expect(tableRows(table)).toHaveLength(described.length)
     } finally {
       metrics.close()
     }

@@ -82,7 +82,7 @@ describe('tests', () => {
   })
 
   it('are where a project of vitest finds them', () => {
-    const projects = /^test\/(?:unit|repo|contract|integration|e2e|faults|long|registry|browser)\//
+    const projects = /^test\/(?:unit|repo|contract|integration|e2e|faults|long|registry|prometheus|browser)\//
     expect(files.filter((path) => path.endsWith('.test.ts') && !projects.test(path))).toEqual([])
   })
 })

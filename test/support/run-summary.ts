@@ -7,6 +7,7 @@ const apart = [
   { folder: 'test/faults', command: 'npm run test:faults', what: 'scenarios that break servers and processes' },
   { folder: 'test/long', command: 'npm run test:long', what: 'long runs' },
   { folder: 'test/registry', command: 'npm run test:registry', what: 'on a real schema registry' },
+  { folder: 'test/prometheus', command: 'npm run test:prometheus', what: 'with a real Prometheus' },
   { folder: 'test/browser', command: 'npm run test:browser', what: 'in a real browser' },
 ] as const
 
