@@ -36,6 +36,16 @@ test('a frozen PostgreSQL: /readyz and healthcheck name the cause and its begin,
   console.log(`healthcheck: ${well.ms} ms`)
   expect(await healthcheck(port, '--ready')).toMatchObject({ code: 0, out: 'ready\n', err: '' })
 
+  // Figures that the last scrape before the fault counts.
+  await fixture.sql.query(
+    `INSERT INTO worker.intents (group_name, kind, version, channel, key, due_at, campaign_id)
+     SELECT $1, 'mail', 1, 'email', 'later:' || n, now() + interval '1 day', gen_random_uuid() FROM generate_series(1, 3) AS n`,
+    [fixture.group('email-workers')],
+  )
+  await eventually('they are counted', async () => {
+    const text = await daemon.metrics()
+    return /^kafka_worker_intents_pending\{.*state="waiting"\} 3$/m.test(text) || text.slice(0, 500)
+  })
   const backends = async () => (await fixture.sql.query<{ pid: number }>('SELECT pid FROM pg_stat_activity')).map(({ pid }) => pid)
   // Leaves a connection open for a query after the postmaster stops accepting new ones.
   await backends()
@@ -44,11 +54,22 @@ test('a frozen PostgreSQL: /readyz and healthcheck name the cause and its begin,
     process.kill(frozen[0] ?? 0, 'SIGSTOP')
     frozen.push(...(await backends()))
     for (const pid of frozen.slice(1)) process.kill(pid, 'SIGSTOP')
+    // Not noticed yet: the scrape waits for the count, and gives up before Prometheus does.
+    const first = await fetch(`${daemon.url()}/metrics`, { signal: AbortSignal.timeout(10_000) })
+    expect(await first.text()).toMatch(/^kafka_worker_intents_pending\{.*state="waiting"\} 3$/m)
     await eventually('it is not ready', async () => {
       const response = await fetch(`${daemon.url()}/readyz`)
       const text = await response.text()
       return (response.status === 503 && text.includes('"reason":"database-away"') && /"since":"2\d{3}-/.test(text)) || text
     })
+    // A scrape answers with what is known, whoever else scrapes, and readiness says the same with and without it.
+    const scrapes = await Promise.all(Array.from({ length: 5 }, () => daemon.metrics()))
+    for (const text of scrapes) {
+      expect(text).toMatch(/^kafka_worker_ready 0$/m)
+      expect(text).toMatch(/^kafka_worker_live 1$/m)
+      expect(Number(/^kafka_worker_intents_count_age_seconds (.*)$/m.exec(text)?.[1])).toBeGreaterThan(1)
+      expect(text).toMatch(/^kafka_worker_intents_pending\{.*state="waiting"\} 3$/m)
+    }
     expect(await healthcheck(port, '--ready')).toMatchObject({
       code: 1,
       out: '',

@@ -104,18 +104,18 @@ export async function oldestDueMs(sql: Sql, group: string, channel: ChannelName)
 }
 
 /**
- * Every line counts up to `limit` along an index and looks at no more than it counts, so that it costs the same at ten million intents as
- * at a hundred thousand: a backlog is counted at each scrape. `waiting` are those among the first `limit` of each class that are not due:
- * the deferred ones come last in that order, after days.
+ * Every line counts up to `limit` along an index, and looks at no more than twice as many rows: a backlog is counted at each scrape, and
+ * that costs the same at ten million intents as at a hundred thousand. Due ones are counted in the index alone, where ambiguous ones
+ * stand among them. `waiting` are those among the first `limit` of each class that are not due; deferred ones come last in that order.
  */
 export async function backlog(sql: Sql, group: string, limit: number, channels: readonly ChannelName[]): Promise<readonly Backlog[]> {
   return sql.query<Backlog>(
     `SELECT channel, state, count FROM unnest($3::text[]) AS c (channel)
       CROSS JOIN LATERAL (
-        SELECT 'due' AS state, least($2, greatest(0,
-          (SELECT count(*) FROM ${inOrder('i.due_at <= now()')}) - ${countIn(`i.state = 'ambiguous' AND i.due_at <= now()`)}))::int AS count
+        SELECT 'due' AS state, least($2::bigint, greatest(0,
+          (SELECT count(*) FROM ${inOrder('i.due_at <= now()', '', '2 * $2::bigint')}) - ${countIn(`i.state = 'ambiguous' AND i.due_at <= now()`)}))::int AS count
         UNION ALL
-        SELECT 'waiting', (SELECT least($2, count(*))::int FROM ${inOrder('i.due_at > now()', 'i.state, i.reason')}
+        SELECT 'waiting', (SELECT least($2::bigint, count(*))::int FROM ${inOrder('i.due_at > now()', 'i.state, i.reason', '$2')}
           WHERE state = 'pending' AND (${isDeferred}) IS NOT TRUE)
         UNION ALL
         SELECT 'deferred', ${countIn(isDeferred)}
@@ -131,11 +131,11 @@ export async function backlog(sql: Sql, group: string, limit: number, channels: 
 }
 
 /** The first rows of each class by their due time: the classes stand before it in `intents_due`, whose rows these are. */
-function inOrder(condition: string, columns = ''): string {
+function inOrder(condition: string, columns: string, limit: string): string {
   return `unnest('{live,broadcast,replay}'::text[]) AS k (class) CROSS JOIN LATERAL (
     SELECT ${columns} FROM worker.intents AS i
      WHERE i.group_name = $1 AND i.channel = c.channel AND i.class = k.class AND i.state IN ('pending', 'ambiguous') AND ${condition}
-     ORDER BY i.due_at LIMIT $2) AS first`
+     ORDER BY i.due_at LIMIT ${limit}) AS first`
 }
 
 /** For states that have an index of their own. */
