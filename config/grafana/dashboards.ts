@@ -6,8 +6,8 @@ import { overviewDashboard } from './overview-dashboard.ts'
 
 /** The dashboards by the names of their files in `config/grafana/dashboards`. */
 export const dashboards: Readonly<Record<string, Dashboard>> = {
-  overview: overviewDashboard,
-  group: groupDashboard,
-  deliveries: deliveriesDashboard,
-  leaderboard: leaderboardDashboard,
+  'kafka-worker': overviewDashboard,
+  'kafka-worker-group': groupDashboard,
+  'kafka-worker-deliveries': deliveriesDashboard,
+  'kafka-worker-leaderboard': leaderboardDashboard,
 }

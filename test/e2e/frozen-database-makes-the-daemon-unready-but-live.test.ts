@@ -62,7 +62,7 @@ test('a frozen PostgreSQL: /readyz and healthcheck name the cause and its begin,
       const text = await response.text()
       return (response.status === 503 && text.includes('"reason":"database-away"') && /"since":"2\d{3}-/.test(text)) || text
     })
-    // A scrape answers with what is known, whoever else scrapes, and readiness says the same with and without it.
+    // Scrapes answer with what is known, several at a time, and readiness says the same with and without them.
     const scrapes = await Promise.all(Array.from({ length: 5 }, () => daemon.metrics()))
     for (const text of scrapes) {
       expect(text).toMatch(/^kafka_worker_ready 0$/m)

@@ -105,9 +105,9 @@ describe('the alerts of Prometheus', () => {
   it.each(rules)('$alert is shown not to fire by a case that has all its series', ({ alert, expr }) => {
     const watched = [...expr.matchAll(/\bkafka_\w+/g)].map(([metric]) => metric)
     const quiet = cases.filter(({ input_series, alert_rule_test }) => {
-      const there = input_series.map(({ series }) => series.slice(0, series.indexOf('{')))
+      const there = new Set(input_series.map(({ series }) => series.slice(0, series.indexOf('{'))))
       return (
-        watched.every((metric) => there.includes(metric)) &&
+        watched.every((metric) => there.has(metric)) &&
         alert_rule_test.some(({ alertname, exp_alerts }) => alertname === alert && exp_alerts.length === 0)
       )
     })

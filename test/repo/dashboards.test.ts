@@ -49,13 +49,19 @@ describe('the dashboards of Grafana', () => {
   })
 
   it.each([
-    ['overview', 'group_lag_seconds messages_total oldest_due dead_letters paused dependency_up end_to_end event_loop_delay database_pool'],
     [
-      'group',
+      'kafka-worker',
+      'group_lag_seconds messages_total oldest_due dead_letters paused dependency_up end_to_end event_loop_delay database_pool',
+    ],
+    [
+      'kafka-worker-group',
       'messages_total processing_duration accept_retries partition_records assigned_partitions end_to_end rebalances committed_offset',
     ],
-    ['deliveries', 'deliveries_total retries_total skips_total delivery_duration stage_duration in_flight intents_pending breakers_open'],
-    ['leaderboard', 'recalculations_total recalculation_duration recalculation_rows_changed swept_campaigns oldest_due'],
+    [
+      'kafka-worker-deliveries',
+      'deliveries_total retries_total skips_total delivery_duration stage_duration in_flight intents_pending breakers_open',
+    ],
+    ['kafka-worker-leaderboard', 'recalculations_total recalculation_duration recalculation_rows_changed swept_campaigns oldest_due'],
   ])('%s.json shows what an operator looks for there', (file, wanted) => {
     const all = targets
       .filter((target) => target.file === file)

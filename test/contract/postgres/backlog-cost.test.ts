@@ -44,6 +44,9 @@ async function fill(sql: Sql, count: number): Promise<void> {
   await sql.query('ALTER TABLE worker.intents SET (autovacuum_enabled = false)')
 }
 
+/** What a scrape counts for one group. */
+const scrape = async (sql: Sql) => [await backlog(sql, group, LIMIT, channels), await oldestDue(sql, group, channels)]
+
 /** Pages of the table and its indexes that a piece of work touches, by the server's own statistics. */
 function touchedPages(database: MigratedDatabase, work: (sql: Sql) => Promise<unknown>): Promise<number> {
   return database.transaction(async (tx) => {
@@ -73,13 +76,12 @@ describe('what a scrape counts in the database', () => {
     }
   })
 
-  test('costs as many pages at twenty times as many intents', async () => {
-    const scrape = async (sql: Sql) => [await backlog(sql, group, LIMIT, channels), await oldestDue(sql, group, channels)]
+  test('costs about as many pages at twenty times as many intents', async () => {
     const few = await touchedPages(small, scrape)
     const many = await touchedPages(large, scrape)
     console.log(`pages of a scrape: ${few} at 10,000 intents, ${many} at 200,000`)
     expect(few).toBeGreaterThan(10)
-    // A page or two more for each level of an index.
-    expect(many).toBeLessThan(few + 100)
+    // The planner reads them in another way where a table is small; pages that grew with it would be twenty times as many.
+    expect(many).toBeLessThan(2 * few)
   })
 })
