@@ -8,6 +8,7 @@ import { readVariables } from './read-variables.ts'
 import { schemaRegistry, schemaRegistryOf } from './schema-registry.ts'
 import type { RegistryConfig } from './schema-registry.ts'
 import type { Environment } from './read-variables.ts'
+import { tracing, type TracingConfig } from './tracing.ts'
 import { warnOfUnknownNames } from './unknown-names.ts'
 import type { Values } from './variables.ts'
 
@@ -54,6 +55,7 @@ export function loadConfig(environment: Environment, known: KnownGroups): Config
   const access = kafkaAccess(values, problems)
 
   const registry = schemaRegistry(values, problems)
+  const traces = tracing(values, problems)
 
   const sendsMail = groups.some((group) => known.mailGroups.includes(group))
   if (sendsMail && values.SMTP_URL === undefined && !isInvalid('SMTP_URL')) {
@@ -95,6 +97,7 @@ export function loadConfig(environment: Environment, known: KnownGroups): Config
       accessNow: () => kafkaAccessNow(environment),
       registry,
       registryNow: () => schemaRegistryOf(environment),
+      traces,
       warnings,
     }),
   )
@@ -130,6 +133,7 @@ interface Derived {
   readonly accessNow: () => KafkaAccessConfig
   readonly registry: RegistryConfig | null
   readonly registryNow: () => RegistryConfig
+  readonly traces: TracingConfig | null
   readonly warnings: readonly string[]
 }
 
@@ -230,6 +234,8 @@ function shape(values: Values, derived: Derived) {
       livenessStallMs: values.LIVENESS_STALL_MS,
     },
     log: { level: values.LOG_LEVEL },
+    /** Null: off. Headers are secrets. */
+    tracing: derived.traces,
     warnings: derived.warnings,
   } as const
 }

@@ -34,6 +34,16 @@ export const perSecond: Kind<number> = {
   },
 }
 
+/** A part of a whole. */
+export const ratio: Kind<number> = {
+  expects: 'a number from 0 to 1, such as 0.1',
+  parse: (text) => {
+    if (!/^\d*\.?\d+$/.test(text)) return { wrong: 'is not a number' }
+    const value = Number(text)
+    return value > 1 ? { wrong: 'is too large' } : { value }
+  },
+}
+
 /** A duration in milliseconds, given without a unit: the variable's name ends in `_MS`. */
 export function milliseconds(minimum: number, maximum = LONGEST_TIMER_MS): Kind<number> {
   const whole = integer(minimum, maximum)

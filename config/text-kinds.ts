@@ -47,6 +47,27 @@ export function names(expects: string): Kind<readonly string[]> {
   }
 }
 
+/** `name=value` pairs separated by commas, values percent-encoded: the form of OpenTelemetry's variables. */
+export function pairs(expects: string): Kind<Readonly<Record<string, string>>> {
+  return {
+    expects,
+    parse: (text) => {
+      const found: Record<string, string> = {}
+      for (const pair of text.split(',').filter((part) => part.trim() !== '')) {
+        const [name = '', ...rest] = pair.split('=')
+        if (rest.length === 0 || name.trim() === '') return { wrong: 'holds a part that is not name=value' }
+        try {
+          found[name.trim()] = decodeURIComponent(rest.join('=').trim())
+        } catch {
+          // The only error here is a malformed escape.
+          return { wrong: 'holds a bare % in a value (it is written %25)' }
+        }
+      }
+      return Object.keys(found).length === 0 ? { wrong: 'is an empty list' } : { value: found }
+    },
+  }
+}
+
 /** Where a group begins on a topic that it has never read. */
 export type StartFrom = 'earliest' | 'latest' | 'committed' | Date
 

@@ -3,7 +3,7 @@ import type { Environment } from './read-variables.ts'
 import { variableNames } from './variables.ts'
 
 /** Names with these prefixes are meant for this program; `HTTP_`, `LOG_` and `PG` are used by many others. */
-const OURS = /^(?:KAFKA|SMTP|MAIL|DATABASE|WEBHOOK|ACCEPT|LEADERBOARD|BROADCAST|UNSUBSCRIBE)_/
+const OURS = /^(?:KAFKA|SMTP|MAIL|DATABASE|WEBHOOK|ACCEPT|LEADERBOARD|BROADCAST|UNSUBSCRIBE|OTEL)_/
 
 /** Kubernetes sets these for a service that happens to be called kafka, smtp or database. */
 const SERVICE_LINK = /_(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT(?:_\d+_(?:TCP|UDP)(?:_\w+)?)?)$/

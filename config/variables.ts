@@ -4,6 +4,7 @@ import { kafka } from './kafka-variables.ts'
 import { mailbox, serverUrl, unsubscribeUrl, urlTemplate } from './network-kinds.ts'
 import { integer, milliseconds, perSecond, processCount } from './number-kinds.ts'
 import { anyText, matching, names, oneOf, secretText, yesOrNo } from './text-kinds.ts'
+import { tracing } from './tracing-variables.ts'
 import { optional, withDefault, type Variable } from './variable.ts'
 
 const MILLION = 1_000_000
@@ -208,9 +209,10 @@ export const sections: readonly { readonly title: string; readonly variables: Re
   { title: 'Webhooks, leaderboards and waiting', variables: delivery },
   { title: 'Publishing in transactions', variables: outbox },
   { title: 'Process', variables: process },
+  { title: 'Tracing', variables: tracing },
 ]
 
-export const variables = { ...kafka, ...database, ...accepting, ...mail, ...delivery, ...outbox, ...process }
+export const variables = { ...kafka, ...database, ...accepting, ...mail, ...delivery, ...outbox, ...process, ...tracing }
 
 export type VariableName = keyof typeof variables
 

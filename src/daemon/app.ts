@@ -33,8 +33,10 @@ import { logFacts } from '../infra/telemetry/log-observer.ts'
 import type { Log } from '../infra/telemetry/log.ts'
 import { countFacts } from '../infra/telemetry/metrics-observer.ts'
 import { createMetrics } from '../infra/telemetry/metrics.ts'
+import type { Tracing } from '../infra/telemetry/tracing.ts'
 import type { OwnTables } from '../model/projection.ts'
 import { createOutboxRelay } from '../outbox/outbox-relay.ts'
+import { tracedSender } from '../outbox/traced-sender.ts'
 import { openOutboxSession } from '../outbox/postgres-outbox-session.ts'
 import { openPools } from './compose/pools.ts'
 import { composeReports } from './compose/reports.ts'
@@ -87,12 +89,17 @@ export interface App {
  *
  * @param also.observe observes every fact, after log and metrics.
  * @param also.onServing is called once the HTTP server listens, with its port.
+ * @param also.tracing is closed with the app.
  */
 export function createApp(
   config: Config,
   log: Log,
   version: string,
-  also: { readonly observe?: Observe | undefined; readonly onServing?: ((port: number) => void) | undefined } = {},
+  also: {
+    readonly observe?: Observe | undefined
+    readonly onServing?: ((port: number) => void) | undefined
+    readonly tracing?: Tracing | undefined
+  } = {},
 ): App {
   const clock = systemClock
   const stopping = new AbortController()
@@ -123,8 +130,11 @@ export function createApp(
   const admin = createKafkaAdmin(kafka)
   const deadLetters = createDeadLetterSink(kafka)
   const outboxSender = createOutboxSender(kafka)
+  const { tracing } = also
+  const tracer = tracing?.tracer
+  const sender = tracer === undefined ? outboxSender : tracedSender(tracer, clock, outboxSender)
   const outbox = config.outbox.relay
-    ? createOutboxRelay({ openSession: () => openOutboxSession(pools.outbox), sender: outboxSender, clock, observe })
+    ? createOutboxRelay({ openSession: () => openOutboxSession(pools.outbox), sender, clock, observe })
     : null
   const composed = composeChannels(config, sql, leaderboard, clock, observe)
 
@@ -146,6 +156,7 @@ export function createApp(
     }),
     clock,
     observe,
+    tracer,
     acceptStore: createAcceptStore(pools.accept),
     checkTables: (tables: OwnTables) => checkOwnTables(pools.accept.sql, tables),
     owner: `${hostname()}:${process.pid}:${randomUUID()}`,
@@ -186,6 +197,10 @@ export function createApp(
     process: () => ({ phase, quietSince, tasks: tasks.progress() }),
   })
   observers.push((fact) => reports.onFact(fact))
+  if (tracing !== undefined) {
+    observers.push(tracing.observe)
+    tracing.reportTo(observe)
+  }
   if (also.observe !== undefined) observers.push(also.observe)
   let server: HealthServer | null = null
   let stopped: Promise<void> | null = null
@@ -294,6 +309,7 @@ export function createApp(
       track('connections to the relay and the endpoints', composed.close()),
       track('connections to Kafka', Promise.allSettled([deadLetters.disconnect(), outboxSender.disconnect(), admin.disconnect()])),
     ])
+    await track('spans of traces', Promise.resolve(tracing?.close()))
     await track('connections to the database', Promise.allSettled(Object.values(pools).map((each) => each.end())))
     await track('the HTTP server', Promise.resolve(server?.close()))
     metrics.close()

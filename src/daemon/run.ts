@@ -3,6 +3,7 @@ import { createApp, type App } from './app.ts'
 import { exitCode } from './exit-code.ts'
 import { announceStart, type StartupFacts } from '../infra/telemetry/startup-block.ts'
 import type { Log } from '../infra/telemetry/log.ts'
+import { openTracing } from '../infra/telemetry/tracing.ts'
 import { databaseSentence } from '../admin/database-sentence.ts'
 import { OperatorError, messageOf, asSentence } from '../std/failure.ts'
 import { SqlError } from '../std/sql.ts'
@@ -56,7 +57,8 @@ export async function runDaemon(settings: DaemonSettings): Promise<number> {
 
   let app: App
   try {
-    app = createApp(config, log, settings.version, settings)
+    const tracing = config.tracing === null ? undefined : await openTracing(config.tracing, settings.version)
+    app = createApp(config, log, settings.version, { observe: settings.observe, onServing: settings.onServing, tracing })
   } catch (error) {
     refuse(settings, error)
     return exitCode.refused

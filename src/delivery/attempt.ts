@@ -1,8 +1,10 @@
 import type { DeliveryLog } from './delivery-log-table.ts'
 import { backoff } from '../std/backoff.ts'
 import type { Clock } from '../std/clock.ts'
+import type { Tracer } from '../std/tracer.ts'
 import type { Observe } from '../model/fact.ts'
 import { causeOf, describeFault, classifyFault } from '../model/fault-policy.ts'
+import { attemptEndOf, beginAttemptSpan, type AttemptSpan } from './attempt-span.ts'
 import type { Performed } from './channel.ts'
 import type { Intent } from '../model/intent.ts'
 import type { IntentStore, Reply, SettleOptions, Settlement } from './intent-store.ts'
@@ -73,11 +75,18 @@ export class Attempt {
   #stage: Stage = 'prepare'
   #stageSince = performance.now()
   #number: number
+  readonly #tracer: Tracer | undefined
+  /** From the start to the outcome; null before and after, and where tracing is off. */
+  #span: AttemptSpan | null = null
   executed: Executed = { is: 'done' }
   /** The note of `prepare` about a message that is sent all the same. */
   note: string | null = null
 
-  constructor(on: { store: IntentStore; clock: Clock; observe: Observe }, intent: Intent, onStage: OnStage = () => {}) {
+  constructor(
+    on: { store: IntentStore; clock: Clock; observe: Observe; tracer?: Tracer | undefined },
+    intent: Intent,
+    onStage: OnStage = () => {},
+  ) {
     this.#onStage = onStage
     this.intent = intent.frozen === null ? intent : { ...intent, frozen: null }
     this.#store = on.store
@@ -85,6 +94,7 @@ export class Attempt {
     this.#observe = on.observe
     this.#claimedAt = on.clock.monotonic()
     this.#number = intent.attempt
+    this.#tracer = on.tracer
   }
 
   /** The attempt enters another stage. */
@@ -96,14 +106,25 @@ export class Attempt {
     this.#onStage(stage, waitsFor)
   }
 
-  /** The start is committed: from here on the attempt counts. */
-  started(): void {
+  /** Of the span of this attempt, for what it sends; absent where tracing is off, and before the start. */
+  get traceparent(): string | undefined {
+    return this.#span?.traceparent
+  }
+
+  /**
+   * The start is committed: from here on the attempt counts.
+   *
+   * @param does `run` where the effect is a transaction of the database
+   */
+  started(does: 'send' | 'run' = 'send'): void {
     this.#number += 1
+    if (this.#tracer !== undefined) this.#span = beginAttemptSpan(this.#tracer, this.#clock, this.intent, { does, attempt: this.#number })
     this.#observe({ is: 'started', ...this.#labels(), attempt: this.#number })
   }
 
   /** The request to the other side is over; its outcome is not recorded yet. */
   performed(outcome: Performed['is']): void {
+    this.#span?.performed()
     this.#observe({ is: 'performed', ...this.#labels(), attempt: this.#number, outcome })
   }
 
@@ -151,6 +172,8 @@ export class Attempt {
     again: (error: unknown, tries: number) => boolean | Promise<boolean>,
   ): Promise<void> {
     this.enter('record')
+    this.#span?.end(outcomeOf(settlement), attemptEndOf(this.intent, settlement, also.reply ?? {}))
+    this.#span = null
     let reason = 'reason' in settlement ? settlement.reason : null
     const final = settlement.is === 'final'
     const ok = final && (settlement.state === 'sent' || settlement.state === 'delivered')
@@ -184,6 +207,8 @@ export class Attempt {
   /** Reports an outcome that the channel's own transaction has recorded. */
   settled(outcome: string, reason: string | null, detail: string | null = null): void {
     this.enter('record')
+    this.#span?.end(outcome, { reason })
+    this.#span = null
     const now = this.#clock.now()
     const { eventAt, eventId, correlationId } = this.intent
     const made = outcome === 'sent' || outcome === 'delivered' || outcome === 'done'

@@ -42,8 +42,12 @@ export interface SendChannel<Message> {
    * Optional: never called where the start decides what is sent.
    */
   begin?(frozen: Frozen, slot: Slot): void
-  /** Sends what was frozen. Never throws for anything that the other side did, and ends soon after `signal` aborts. */
-  perform(intent: Intent, frozen: Frozen, message: Message, slot: Slot, signal: AbortSignal): Promise<Performed>
+  /**
+   * Sends what was frozen. Never throws for anything that the other side did, and ends soon after `signal` aborts.
+   *
+   * @param traceparent of the attempt, for a protocol that has a place for it; absent where tracing is off
+   */
+  perform(intent: Intent, frozen: Frozen, message: Message, slot: Slot, signal: AbortSignal, traceparent?: string): Promise<Performed>
 }
 
 /** The client's view of its server. */

@@ -45,7 +45,7 @@ async function transact<Name extends ChannelName>(
   if (message === null) return attempt.executed
   const pause = executor.gate?.pauseOf(intent) ?? null
   if (pause !== null) return { is: 'paused', pause }
-  attempt.started()
+  attempt.started('run')
   attempt.enter('transaction')
   try {
     const ran = await channel.run(intent, message, executor.store)

@@ -1,4 +1,5 @@
 import type { Clock } from '../std/clock.ts'
+import type { Tracer } from '../std/tracer.ts'
 import type { Observe } from '../model/fact.ts'
 import type { Channels } from './define-channel.ts'
 import type { Destinations } from './destinations.ts'
@@ -15,6 +16,8 @@ export interface Executor {
   readonly destinations: Destinations
   readonly clock: Clock
   readonly observe: Observe
+  /** Absent where tracing is off. */
+  readonly tracer?: Tracer | undefined
   /** Policy for mails whose outcome is unknown: retry once, or hold for the operator. */
   readonly ambiguous: { readonly hold: boolean; readonly retryMs: number }
   /** What operators have paused; nothing where it is left out. */

@@ -56,7 +56,7 @@ export async function sendIntent<Channel extends ChannelName>(
     permit.begin()
     const sending = slot
     attempt.enter('send', () => sending.stage?.() ?? null)
-    const performed = await perform(channel, intent, started, message, slot, signal)
+    const performed = await perform(channel, intent, started, message, slot, signal, attempt.traceparent)
     attempt.performed(performed.is)
     outcomeSignal = performed.outcomeSignal ?? { is: performed.is === 'done' ? 'ok' : 'none' }
     const retryIn = (slowDown?: Retry<unknown>['slowDown']) => delayOf(kind, channel, intent, message, slowDown)
@@ -214,11 +214,12 @@ async function perform<Message>(
   message: Message,
   slot: Slot,
   signal: AbortSignal,
+  traceparent: string | undefined,
 ): Promise<Performed> {
   const deadline = new AbortController()
   const timer = setTimeout(() => deadline.abort(), channel.deadlineMs)
   try {
-    return await channel.perform(intent, frozen, message, slot, AbortSignal.any([signal, deadline.signal]))
+    return await channel.perform(intent, frozen, message, slot, AbortSignal.any([signal, deadline.signal]), traceparent)
   } catch (error) {
     // A bug of the channel: whether anything was sent is unknown. A mail is ambiguous then, a webhook is retried.
     const reply = { error: describeFault(error) }

@@ -1,5 +1,6 @@
 import { systemClock } from '../std/clock.ts'
 import type { Clock } from '../std/clock.ts'
+import type { Tracer } from '../std/tracer.ts'
 import { brokenFields } from './broken-fields.ts'
 import { catalogue, eventTypes, isEventType, rulesOfEnvelope, rulesOfWrittenData } from './catalogue/catalogue.ts'
 import { events } from './catalogue/events.ts'
@@ -10,6 +11,7 @@ import { header } from './header.ts'
 import { eventIdOf } from './identity.ts'
 import { InvalidEvent, type Fault } from './invalid-event.ts'
 import { inContext, isTraceparent, type PublishContext } from './publish-context.ts'
+import { inSpans } from './publish-spans.ts'
 import { versionText } from './upcast.ts'
 import { inputName, methodName, type MethodName } from './input-names.ts'
 import { occurrenceFields, type EventInput, type TypedInput } from './publisher-input.ts'
@@ -56,27 +58,29 @@ export interface PublisherOptions {
   readonly clock?: Pick<Clock, 'now'>
   /** Called by every publish, before it returns, for what the event does not say itself. */
   readonly context?: () => PublishContext | undefined
+  /** Traces what is published: the events carry the `traceparent` of its spans, and not that of `context`. */
+  readonly tracer?: Tracer | undefined
 }
 
 /**
  * The publisher for applications. It sets ids, headers, version and key, so that callers pass the facts only. The record key is the campaign id,
  * so the events of a campaign keep their order. Publish after the change is committed, or just before: consumers wait for missing rows.
  */
-export function createPublisher({ transport, topic, producer, clock = systemClock, context }: PublisherOptions): Publisher {
+export function createPublisher({ transport, topic, producer, clock = systemClock, context, tracer }: PublisherOptions): Publisher {
   if (producer !== undefined && !isCorrelationId(producer)) throw new Error('producer must be 1 to 200 printable ASCII characters')
   const headers: Record<string, string> = producer === undefined ? {} : { [header.producer]: producer }
+  const around = tracer === undefined ? context : () => ({ ...context?.(), traceparent: undefined })
   const toMessage = (event: TypedInput, index?: number): EncodedMessage =>
-    encode(inContext(event, context), { now: clock.now(), topic, headers, index })
+    encode(inContext(event, around), { now: clock.now(), topic, headers, index })
+  const publishing = (operation: 'send' | 'create', write: Write) =>
+    publishTo(toMessage, tracer === undefined ? write : (messages) => inSpans(tracer, operation, messages, write))
   return {
-    ...publishTo(toMessage, (messages) => sendByTopic(transport, messages)),
-    inTransaction: (client, options) => publishTo(toMessage, outboxOf(client, options)),
+    ...publishing('send', (messages) => sendByTopic(transport, messages)),
+    inTransaction: (client, options) => publishing('create', outboxOf(client, options)),
   }
 }
 
-function publishTo(
-  toMessage: (event: TypedInput, index?: number) => EncodedMessage,
-  send: (messages: readonly EncodedMessage[]) => Promise<void>,
-): PublishOne & PublishMany {
+function publishTo(toMessage: (event: TypedInput, index?: number) => EncodedMessage, send: Write): PublishOne & PublishMany {
   async function publishMany(events: readonly TypedInput[]): Promise<readonly Published[]> {
     if (!Array.isArray(events)) throw new TypeError('publishMany needs a list of events, each an object with its `type`')
     const wrong = events.findIndex((event) => !isObject(event))
@@ -112,6 +116,8 @@ export function eventIdOfInput(input: TypedInput): string {
 }
 
 type EncodedMessage = OutboxEvent
+
+type Write = (messages: readonly EncodedMessage[]) => Promise<void>
 
 /**
  * @param by.topic of events that name none

@@ -2,6 +2,7 @@ import type { ConsumerFailure } from './crash-loop-breaker.ts'
 import { SqlError } from '../std/sql.ts'
 import { backoff } from '../std/backoff.ts'
 import type { Clock } from '../std/clock.ts'
+import type { Tracer } from '../std/tracer.ts'
 import { correlationIdInHeaders } from '../events/correlation.ts'
 import { ProjectionFailed, type Project } from '../model/projection.ts'
 import type { OpenReservation } from '../model/reservation.ts'
@@ -18,6 +19,8 @@ export interface Acceptor {
   readonly deadLetters: DeadLetterSink
   readonly clock: Clock
   readonly observe: Observe
+  /** Absent where tracing is off. */
+  readonly tracer?: Tracer | undefined
   /** Limits how many accepts of the group run concurrently. */
   limit<Result>(work: () => Promise<Result>): Promise<Result>
   /** Of a projecting group: writes rows of its own with the events. */

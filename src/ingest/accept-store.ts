@@ -15,6 +15,8 @@ export interface AcceptedEvent {
   readonly contentHash: Uint8Array
   readonly drafts: readonly IntentDraft[]
   readonly correlationId?: string | undefined
+  /** Of the span that accepts it; absent where tracing is off. */
+  readonly traceparent?: string | undefined
   /** Kept for a projecting group only. */
   readonly event?: AnyEvent
 }

@@ -1,6 +1,8 @@
 import { acceptChunk, type Accepted, type Acceptor, type ChunkResult } from './accept-chunk.ts'
+import { spanClock } from '../std/tracer.ts'
 import type { WriterSchemas } from '../events/framed-value.ts'
 import type { TypeCounts } from '../model/fact.ts'
+import { traceChunk, type TracedChunk } from './chunk-spans.ts'
 import type { CrashLoopBreaker } from './crash-loop-breaker.ts'
 import type { PartitionProgress } from './partition-progress.ts'
 import { readChunks, type ChunkReader, type ReadChunk } from './read-chunks.ts'
@@ -26,7 +28,7 @@ export function createBatchRunner(of: {
   onSkipped(): void
 }): BatchRunner {
   const { reader, acceptor, breaker: failures } = of
-  const { group, clock, observe } = acceptor
+  const { group, topic, clock, observe, tracer } = acceptor
   /** Attempts to get the schemas of a partition since the registry is away. */
   const awayFor = new WeakMap<PartitionProgress, number>()
 
@@ -43,10 +45,17 @@ export function createBatchRunner(of: {
     // Records fetched before the crash-loop breaker opened stay unread, and so do those whose schemas are not there yet.
     if (failures.reason !== null || schemas === null) return progress.nextOffset
     const records = batch.records.filter((record) => record.offset >= progress.nextOffset)
+    let now = tracer && spanClock(clock)
+    let readSince = now?.() ?? 0
     for (const chunk of readChunks(reader, { partition, records, end: nextOffset, exemptBelow, breaker: failures, schemas })) {
       if (of.signalFor(progress).aborted) break
       if (chunk.events.length + chunk.faulty.length === 0) skip(progress, chunk)
-      else if (await accept(progress, chunk)) break
+      else {
+        const traced = tracer && now && traceChunk(tracer, now, chunk, { group, topic, partition, readSince })
+        if (await accept(progress, traced?.chunk ?? chunk, traced)) break
+      }
+      now = tracer && spanClock(clock)
+      readSince = now?.() ?? 0
     }
     return progress.nextOffset
   }
@@ -78,7 +87,7 @@ export function createBatchRunner(of: {
   }
 
   /** Returns true when the partition does not continue at the end of the chunk. */
-  async function accept(progress: PartitionProgress, chunk: ReadChunk): Promise<boolean> {
+  async function accept(progress: PartitionProgress, chunk: ReadChunk, traced: TracedChunk | undefined): Promise<boolean> {
     await progress.busy?.catch(() => undefined)
     const startedAt = clock.monotonic()
     const { partition, storedOffset, recoverBelow } = progress
@@ -101,6 +110,7 @@ export function createBatchRunner(of: {
         progress.storedOffset = next
         progress.nextOffset = next
         of.onWritten(progress)
+        traced?.accepted(result.outcomes, next)
         const counts = countsOf(upTo(chunk, next), result)
         observe({ is: 'accepted', group, partition, next, counts, intents: result.intents, durationMs: clock.monotonic() - startedAt })
         const again = [...result.outcomes].filter(

@@ -233,6 +233,13 @@ export type Fact =
       readonly destination: string
       readonly count: number
     }
+  /** Spans that will be in no trace: too many wait for the collector, or it did not take them; `cause` is our own text. */
+  | {
+      readonly is: 'spans-dropped'
+      readonly reason: 'queue-full' | 'not-exported'
+      readonly count: number
+      readonly cause: string | null
+    }
   | { readonly is: 'template-unknown-variable'; readonly template: string; readonly variable: string }
   /** The shards of the outbox that this process publishes from now on, and how many relays share them. */
   | { readonly is: 'outbox-shards'; readonly shards: readonly number[]; readonly relays: number }

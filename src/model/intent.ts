@@ -58,6 +58,8 @@ export interface Intent {
   readonly eventAt: Date | null
   /** Of the event; null when its publisher gave none. */
   readonly correlationId: string | null
+  /** Of the span that accepted the event, as a W3C header; null where tracing was off. */
+  readonly traceparent: string | null
   readonly campaignId: string
   readonly userId: string | null
   readonly destination: string | null

@@ -9,6 +9,7 @@ import { createRawProducer } from '../infra/kafka/producer/kafka-producer.ts'
 import type { EventTransport } from '../events/event-transport.ts'
 import { systemClock } from '../std/clock.ts'
 import { messageOf } from '../std/failure.ts'
+import type { Tracer } from '../std/tracer.ts'
 import { inAvro } from './avro-transport.ts'
 import { KafkaTransport, type DroppedEvent } from './kafka-transport.ts'
 import { requireSasl, requireTls } from './login-checks.ts'
@@ -20,6 +21,7 @@ import {
   requireOptions,
   requireSchemaRegistry,
   requireTopic,
+  requireTracer,
   wholeNumber,
 } from './option-checks.ts'
 import { PublisherError } from './publisher-error.ts'
@@ -36,6 +38,7 @@ export type { EventInput, TypedInput } from '../events/publisher-input.ts'
 export type { InTransactionOptions, OutboxClient } from '../events/transactional-publisher.ts'
 export type { KafkaSasl, KafkaTls } from '../infra/kafka/client/access.ts'
 export type { DroppedEvent } from './kafka-transport.ts'
+export type { Tracer } from '../std/tracer.ts'
 
 export interface ConnectOptions {
   /** `host:port` of one broker or more. */
@@ -62,6 +65,11 @@ export interface ConnectOptions {
   readonly timeoutMs?: number
   /** Called by every publish, in the caller's asynchronous context, for what the event does not say itself. */
   readonly context?: () => PublishContext | undefined
+  /**
+   * A tracer of OpenTelemetry, `trace.getTracer('my-service')`: every publish becomes a span below the active one, and its events carry the
+   * `traceparent` of that span. Absent: events carry what `context` returns.
+   */
+  readonly tracer?: Tracer | undefined
   /** Of a fire-and-forget publisher: how many events may wait for Kafka; further ones are dropped. Default: 10,000. */
   readonly maxBufferedEvents?: number
   /** The same in bytes, for all topics together. Default: 16 MiB. */
@@ -97,7 +105,19 @@ export type ConnectedPublisher = Publisher & {
  */
 export async function connectPublisher(options: ConnectOptions): Promise<ConnectedPublisher> {
   requireOptions(options, 'connectPublisher', '`brokers` and `clientId`')
-  const { brokers, clientId, topic = 'domain-events', tls, sasl, accessNow, mode = 'guaranteed', context, onDrop, schemaRegistry } = options
+  const {
+    brokers,
+    clientId,
+    topic = 'domain-events',
+    tls,
+    sasl,
+    accessNow,
+    mode = 'guaranteed',
+    context,
+    onDrop,
+    schemaRegistry,
+    tracer,
+  } = options
   requireBrokers(brokers)
   requireClientId(clientId)
   requireTopic(topic)
@@ -106,6 +126,7 @@ export async function connectPublisher(options: ConnectOptions): Promise<Connect
   for (const [name, value] of Object.entries({ accessNow, context, onDrop })) requireFunction(name, value)
   if (mode !== 'guaranteed' && mode !== 'fire-and-forget') throw new TypeError("`mode` must be 'guaranteed' or 'fire-and-forget'")
   requireSchemaRegistry(schemaRegistry)
+  requireTracer(tracer)
   const sockets = notingFaults(brokerSockets({ idleMs: 2 * REQUEST_MS }))
   const settings = {
     brokers,
@@ -133,7 +154,7 @@ export async function connectPublisher(options: ConnectOptions): Promise<Connect
   const sender = schemaRegistry === undefined ? transport : await sendingAvro(transport, schemaRegistry)
   await transport.connect(topic)
   return {
-    ...createPublisher({ transport: sender, topic, producer: clientId, ...(context === undefined ? {} : { context }) }),
+    ...createPublisher({ transport: sender, topic, producer: clientId, tracer, ...(context === undefined ? {} : { context }) }),
     get dropped() {
       return transport.dropped
     },

@@ -40,6 +40,12 @@ export function requireSchemaRegistry(registry: unknown): void {
     throw new TypeError('`schemaRegistry.ca` must be a text in PEM that is not empty; leave it out to trust the public authorities')
 }
 
+/** @throws {TypeError} neither a tracer nor absent */
+export function requireTracer(tracer: unknown): void {
+  if (tracer !== undefined && (!isObject(tracer) || typeof tracer['startSpan'] !== 'function'))
+    throw new TypeError("`tracer` must be a tracer of OpenTelemetry, such as `trace.getTracer('my-service')`, or be left out")
+}
+
 /** @throws {TypeError} neither a function nor absent */
 export function requireFunction(name: string, value: unknown): void {
   if (value !== undefined && typeof value !== 'function') throw new TypeError(`\`${name}\` must be a function, or be left out`)

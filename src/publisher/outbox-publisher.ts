@@ -1,7 +1,8 @@
 import type { PublishContext } from '../events/publish-context.ts'
 import { createPublisher } from '../events/publisher.ts'
 import type { Publisher } from '../events/publisher.ts'
-import { requireClientId, requireFunction, requireOptions, requireTopic } from './option-checks.ts'
+import type { Tracer } from '../std/tracer.ts'
+import { requireClientId, requireFunction, requireOptions, requireTopic, requireTracer } from './option-checks.ts'
 
 export interface OutboxPublisherOptions {
   /** The name of this application, in the header `producer`: 1 to 200 printable ASCII characters. */
@@ -10,6 +11,8 @@ export interface OutboxPublisherOptions {
   readonly topic?: string
   /** Called by every publish, in the caller's asynchronous context, for what the event does not say itself. */
   readonly context?: () => PublishContext | undefined
+  /** A tracer of OpenTelemetry, as `connectPublisher` takes it. */
+  readonly tracer?: Tracer | undefined
 }
 
 /**
@@ -19,11 +22,12 @@ export interface OutboxPublisherOptions {
  */
 export function createOutboxPublisher(options: OutboxPublisherOptions): Pick<Publisher, 'inTransaction'> {
   requireOptions(options, 'createOutboxPublisher', '`clientId`')
-  const { clientId, topic = 'domain-events', context } = options
+  const { clientId, topic = 'domain-events', context, tracer } = options
   requireClientId(clientId)
   requireTopic(topic)
   requireFunction('context', context)
+  requireTracer(tracer)
   const transport = { send: () => Promise.reject(new Error('this publisher has no connection to Kafka')) }
-  const publisher = createPublisher({ transport, topic, producer: clientId, ...(context === undefined ? {} : { context }) })
+  const publisher = createPublisher({ transport, topic, producer: clientId, tracer, ...(context === undefined ? {} : { context }) })
   return { inTransaction: (client, how) => publisher.inTransaction(client, how) }
 }

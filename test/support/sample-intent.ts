@@ -15,6 +15,7 @@ export function sampleIntent(change: Partial<Intent> = {}): Intent {
     eventId: '00000000-0000-4000-8000-0000000000e1',
     eventAt: new Date(Date.UTC(2030, 0, 1)),
     correlationId: null,
+    traceparent: null,
     campaignId: '00000000-0000-4000-8000-0000000000c1',
     userId: '00000000-0000-4000-8000-0000000000a1',
     destination: null,

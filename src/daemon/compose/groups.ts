@@ -9,6 +9,7 @@ import { backlogPressure } from '../../delivery/backlog-pressure.ts'
 import type { KafkaSettings } from '../../infra/kafka/client/kafka-client.ts'
 import { createKafkaSource } from '../../infra/kafka/consumer/kafka-source.ts'
 import type { Clock } from '../../std/clock.ts'
+import type { Tracer } from '../../std/tracer.ts'
 import type { AcceptStore } from '../../ingest/accept-store.ts'
 import { isProjecting, kindsOf, type Consumer } from '../../model/consumer.ts'
 import type { DeadLetterSink } from '../../ingest/dead-letter.ts'
@@ -49,6 +50,8 @@ export interface Shared {
   readonly destinations: Destinations
   readonly clock: Clock
   readonly observe: Observe
+  /** Absent where tracing is off. */
+  readonly tracer?: Tracer | undefined
   /** Owner recorded in the claims of this process. */
   readonly owner: string
   /** When consumer code that fails alike pauses its group; the worker's own rule when not given. */
@@ -70,13 +73,27 @@ export interface Group {
 }
 
 export function composeGroup(consumer: Consumer, shared: Shared): Group {
-  const { config, kafka, admin, deadLetters, acceptStore, intentStore, channels, destinations, clock, observe, owner, checkTables } = shared
+  const {
+    config,
+    kafka,
+    admin,
+    deadLetters,
+    acceptStore,
+    intentStore,
+    channels,
+    destinations,
+    clock,
+    observe,
+    owner,
+    checkTables,
+    tracer,
+  } = shared
   const id = config.kafka.groupPrefix + consumer.name
   const topic = consumer.topic ?? config.kafka.topic
   const poolSize = (isProjecting(consumer) ? undefined : consumer.poolSize) ?? config.kafka.poolSize
   const ambiguous = { hold: config.mail.ambiguous === 'hold', retryMs: config.mail.ambiguousRetryMs }
   const kinds = createKindTable(kindsOf(consumer))
-  const executor = { store: intentStore, kinds, channels, destinations, clock, observe, ambiguous }
+  const executor = { store: intentStore, kinds, channels, destinations, clock, observe, tracer, ambiguous }
   const workers = createIntentWorkers({ group: id, poolSize, owner, pollMs: POLL_MS, executor })
   const openSource = () =>
     createKafkaSource({
@@ -110,6 +127,7 @@ export function composeGroup(consumer: Consumer, shared: Shared): Group {
         source.onFact(fact)
         observe(fact)
       },
+      tracer,
       limit: (work) => accepting.add(work),
       reserve: () => workers.reserve(),
       ...(isProjecting(consumer) ? { project: consumer.project } : {}),

@@ -50,13 +50,14 @@ export function createWebhookChannel(settings: WebhookChannelSettings): Sender<W
     destinationOf: ({ endpointId }) => endpointId,
     acquire: async () => freeSlot,
     freeze: (batch) => Promise.allSettled(batch.map(async ({ intent, message }) => freeze(intent, message))),
-    async perform(intent, frozen, message, _slot, signal) {
+    async perform(intent, frozen, message, _slot, signal, traceparent) {
       // Endpoint, id and bytes are frozen; URL and secret are read again, because the owner of the endpoint may have fixed them.
       const { endpointId, webhookId, body } = contentOf(frozen)
       if (message.endpointId !== endpointId) return { is: 'dead', reason: 'no-endpoint', reply: { error: otherEndpoint } }
       const signed = signedHeaders(webhookId, clock.now(), body, message.secret)
       if (signed === null) return { is: 'dead', reason: 'invalid-secret', reply: { error: invalidSecret } }
-      const headers = { 'content-type': 'application/json', 'user-agent': 'kafka-worker', ...causeHeaders(intent), ...signed }
+      const traced = traceparent === undefined ? {} : { traceparent }
+      const headers = { 'content-type': 'application/json', 'user-agent': 'kafka-worker', ...causeHeaders(intent), ...traced, ...signed }
       const reply = await client.post({ url: message.url, headers, body, deadlineMs }, signal)
       return judgeReply(reply, clock.now())
     },

@@ -233,6 +233,8 @@ export function logFacts(log: Log, now: () => number = () => performance.now()):
       case 'outbox-sent':
         // The fact that follows at once says more.
         return
+      case 'spans-dropped':
+        return writeRateLimited('warn', fact, `spans ${fact.reason} ${fact.cause}`, 'spans of traces dropped')
       case 'template-unknown-variable':
         return write('warn', fact, 'template names an unknown variable')
     }

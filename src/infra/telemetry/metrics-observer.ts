@@ -197,6 +197,8 @@ export function countFacts(metrics: Metrics, options: CountOptions): Observe {
         return metrics.dependencyUp.set({ dependency: fact.name }, fact.state === 'up' ? 1 : 0)
       case 'breaker':
         return countBreaker(fact)
+      case 'spans-dropped':
+        return metrics.spansDropped.inc({ reason: fact.reason }, fact.count)
       case 'template-unknown-variable':
         return metrics.unknownVariables.inc(1)
       case 'outbox-shards':
@@ -239,6 +241,7 @@ function startAtZero(metrics: Metrics, { channels, groups, tables }: CountOption
     for (const meaning of ['database-behind-kafka', 'another-owner']) metrics.rowMoves.inc({ group, meaning }, 0)
     for (const reason of deadLetterReasons) metrics.deadLetters.inc({ group, reason }, 0)
   }
+  for (const reason of ['queue-full', 'not-exported']) metrics.spansDropped.inc({ reason }, 0)
   for (const reason of outboxReasons) metrics.outboxFailures.inc({ reason }, 0)
   for (const table of tables) metrics.retentionRows.inc({ table }, 0)
   for (const end of ['reclaimed', 'ambiguous']) metrics.leasesExpired.inc({ end }, 0)

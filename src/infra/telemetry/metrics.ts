@@ -126,6 +126,7 @@ export function createMetrics(build: { readonly version: string }) {
     outboxShards: gauge('outbox_shards', 'Shards of the outbox that this process publishes.', []),
     outboxPending: gauge('outbox_pending', 'Events of the outbox that are not published, by what they wait for.', ['state']),
     outboxOldest: gauge('outbox_oldest_age_seconds', 'Age of the oldest event of the outbox that is to be published.', []),
+    spansDropped: counter('trace_spans_dropped_total', 'Spans that are in no trace, by why the collector did not get them.', ['reason']),
     databasePool: gauge('database_pool', 'Connections of a pool by state, and callers that wait for one.', ['pool', 'state']),
     databasePoolWait: histogram('database_pool_wait_seconds', 'Time that callers waited for a connection of a pool.', ['pool'], DURATIONS),
     live: gauge('live', '1 while /livez says yes.', []),

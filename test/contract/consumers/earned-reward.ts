@@ -105,6 +105,7 @@ export function rewardIntent(userRewardId: string, change: Partial<Intent> = {})
     eventId: '00000000-0000-4000-8000-0000000000e1',
     eventAt: new Date('2030-01-02T03:04:05.678Z'),
     correlationId: null,
+    traceparent: null,
     campaignId: '00000000-0000-4000-8000-0000000000c1',
     userId: null,
     destination: null,

@@ -105,6 +105,7 @@ test('inserted intents go to free workers at once, at most as many per channel a
     eventId: events[1]?.eventId,
     eventAt: events[1]?.at,
     correlationId: null,
+    traceparent: null,
     campaignId: campaign,
     userId: user,
     destination: null,

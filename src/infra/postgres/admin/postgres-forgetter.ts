@@ -75,7 +75,7 @@ WITH free AS MATERIALIZED (
 erased AS (
   UPDATE worker.intents AS i
      SET state = CASE WHEN free.state IN ('pending', 'ambiguous', 'held') THEN 'cancelled' ELSE i.state END,
-         reason = 'forgotten', user_id = NULL, correlation_id = NULL, data = '{}', envelope = NULL, body = NULL,
+         reason = 'forgotten', user_id = NULL, correlation_id = NULL, traceparent = NULL, data = '{}', envelope = NULL, body = NULL,
          owner = NULL, lease_until = NULL, waiting_since = NULL, finished_at = coalesce(i.finished_at, now())
     FROM free
    WHERE i.id = free.id

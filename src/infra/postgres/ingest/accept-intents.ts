@@ -74,16 +74,17 @@ function shareOut(drafted: readonly Drafted[], reservation: Reservation | null):
 }
 
 const columns = `group_name, event_id, event_at, kind, version, channel, key, coalesce, class, campaign_id, user_id, destination, data,
-  correlation_id`
+  correlation_id, traceparent`
 
-/** One row per element of arrays $2 to $14. */
+/** One row per element of arrays $2 to $15. */
 const drafts = `
   SELECT $1, d.event_id, d.event_at, d.kind, d.version, d.channel, d.key, d.coalesce, d.class, d.campaign_id, d.user_id, d.destination, d.data,
-         d.correlation_id`
+         d.correlation_id, d.traceparent`
 const drafted = `
   unnest($2::uuid[], $3::timestamptz[], $4::text[], $5::int[], $6::text[], $7::text[], $8::boolean[], $9::text[], $10::uuid[], $11::uuid[],
-         $12::text[], $13::jsonb[], $14::text[])`
-const names = `event_id, event_at, kind, version, channel, key, coalesce, class, campaign_id, user_id, destination, data, correlation_id`
+         $12::text[], $13::jsonb[], $14::text[], $15::text[])`
+const names = `event_id, event_at, kind, version, channel, key, coalesce, class, campaign_id, user_id, destination, data, correlation_id,
+  traceparent`
 
 /**
  * In one order, so that two chunks that write the same keys do not deadlock. By code units: any order will do that is the same everywhere.
@@ -127,7 +128,7 @@ const insertAsClaimed = `
   ${drafts}, CASE WHEN is_stale THEN 'skipped' ELSE 'claimed' END, (NOT is_stale)::int, CASE WHEN NOT is_stale THEN d.owner END,
          CASE WHEN NOT is_stale THEN clock_timestamp() + d.lease_ms * interval '1 millisecond' END,
          CASE WHEN is_stale THEN 'stale' END, CASE WHEN is_stale THEN now() END
-    FROM ${drafted.replace(/\)$/, ', $15::text[], $16::float8[], $17::float8[])')} AS d (${names}, owner, lease_ms, max_event_age_ms)
+    FROM ${drafted.replace(/\)$/, ', $16::text[], $17::float8[], $18::float8[])')} AS d (${names}, owner, lease_ms, max_event_age_ms)
     ${withStaleness}
   ON CONFLICT (group_name, key) WHERE NOT coalesce DO NOTHING RETURNING ${intentColumns}, state = 'skipped' AS is_stale`
 
@@ -136,11 +137,11 @@ function insertion(onConflict: string): string {
 WITH inserted AS (
   INSERT INTO worker.intents (${columns}, state, reason, finished_at)
   ${drafts}, CASE WHEN is_stale THEN 'skipped' ELSE 'pending' END, CASE WHEN is_stale THEN 'stale' END, CASE WHEN is_stale THEN now() END
-    FROM ${drafted.replace(/\)$/, ', $16::float8[])')} AS d (${names}, max_event_age_ms)
+    FROM ${drafted.replace(/\)$/, ', $17::float8[])')} AS d (${names}, max_event_age_ms)
     ${withStaleness}
   ${onConflict} RETURNING key, channel, kind, state
 )
-SELECT CASE WHEN n < $15 THEN (SELECT coalesce(json_agg(key), '[]') FROM inserted) END AS "some",
+SELECT CASE WHEN n < $16 THEN (SELECT coalesce(json_agg(key), '[]') FROM inserted) END AS "some",
        CASE WHEN stale > 0 THEN (
          SELECT json_agg(skipped) FROM (
            SELECT channel, kind, count(*) AS count FROM inserted WHERE state = 'skipped' GROUP BY channel, kind
@@ -183,6 +184,7 @@ function parameters(group: string, rows: readonly Drafted[]): unknown[] {
     sqlArray(rows, ({ draft }) => draft.destination),
     sqlArray(rows, ({ draft }) => json(draft)),
     sqlArray(rows, ({ event }) => event.correlationId),
+    sqlArray(rows, ({ event }) => event.traceparent),
   ]
 }
 

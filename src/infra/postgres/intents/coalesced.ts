@@ -29,6 +29,7 @@ const kept = [
   'event_id',
   'event_at',
   'correlation_id',
+  'traceparent',
   'campaign_id',
   'user_id',
   'destination',

@@ -24,15 +24,16 @@ export async function insertDrafts(parent: Intent, drafts: readonly IntentDraft[
     rows.map(({ destination }) => destination ?? null),
     rows.map(({ data }) => JSON.stringify(data)),
     parent.correlationId,
+    parent.traceparent,
   ])
 }
 
 // event_at is copied from the parent's row: a Date would round it to milliseconds.
 const insertStatement = `
 INSERT INTO worker.intents (group_name, event_id, event_at, kind, version, channel, key, coalesce, class, campaign_id, user_id, destination, data,
-  correlation_id)
+  correlation_id, traceparent)
 SELECT $1, $2, (SELECT event_at FROM worker.intents WHERE id = $3),
-       d.kind, d.version, d.channel, d.key, d.coalesce, coalesce(d.class, $4), d.campaign_id, d.user_id, d.destination, d.data, $15
+       d.kind, d.version, d.channel, d.key, d.coalesce, coalesce(d.class, $4), d.campaign_id, d.user_id, d.destination, d.data, $15, $16
   FROM unnest($5::text[], $6::int[], $7::text[], $8::text[], $9::boolean[], $10::text[], $11::uuid[], $12::uuid[], $13::text[], $14::jsonb[])
     WITH ORDINALITY AS d (kind, version, channel, key, coalesce, class, campaign_id, user_id, destination, data, n)
  ORDER BY d.n

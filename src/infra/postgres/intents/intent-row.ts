@@ -13,6 +13,7 @@ const columns: readonly (keyof IntentRow)[] = [
   'event_id',
   'event_at',
   'correlation_id',
+  'traceparent',
   'campaign_id',
   'user_id',
   'destination',
@@ -44,6 +45,7 @@ export interface IntentRow {
   readonly event_id: string | null
   readonly event_at: Date | null
   readonly correlation_id: string | null
+  readonly traceparent: string | null
   readonly campaign_id: string
   readonly user_id: string | null
   readonly destination: string | null
@@ -73,6 +75,7 @@ export function intentOf(row: IntentRow): Intent {
     eventId: row.event_id,
     eventAt: row.event_at,
     correlationId: row.correlation_id,
+    traceparent: row.traceparent,
     campaignId: row.campaign_id,
     userId: row.user_id,
     destination: row.destination,

@@ -23,6 +23,7 @@ const intent: Intent = {
   eventId: 'e1',
   eventAt: null,
   correlationId: null,
+  traceparent: null,
   campaignId: 'c1',
   userId: 'u1',
   destination: null,
