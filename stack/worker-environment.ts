@@ -1,5 +1,5 @@
 /** Beginnings of names that the worker, and the clients inside it, read as settings of their own. */
-const workerPrefixes = ['KAFKA_', 'DATABASE_', 'PG', 'SMTP_', 'HTTP_', 'MAIL_', 'WEBHOOK_']
+const workerPrefixes = ['KAFKA_', 'DATABASE_', 'PG', 'SMTP_', 'HTTP_', 'MAIL_', 'WEBHOOK_', 'OTEL_']
 
 /**
  * The environment for a process that demo or tests start: this process's own, without anything the worker would read, plus `extra`.
