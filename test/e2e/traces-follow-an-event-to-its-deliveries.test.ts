@@ -1,7 +1,6 @@
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace'
 import { inject, expect, test } from 'vitest'
 import { connectPublisher } from '../../src/publisher/connect-publisher.ts'
-import { eventually } from '../support/eventually.ts'
 import { createFixture } from '../support/fixture.ts'
 import { startOtlpReceiver, type ReceivedSpan } from '../support/otlp-receiver.ts'
 import { Platform } from '../support/platform.ts'
