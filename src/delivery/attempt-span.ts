@@ -18,7 +18,7 @@ export interface AttemptEnd {
   readonly reason?: string | null
   readonly error?: string | null
   readonly final?: boolean
-  /** Of the reply to a webhook. */
+  /** Of the reply of the relay or the endpoint. */
   readonly status?: number | undefined
 }
 
@@ -54,7 +54,7 @@ export function beginAttemptSpan(
       if (span.isRecording()) {
         span.setAttribute('kafka_worker.outcome', outcome)
         if (reason !== null) span.setAttribute('kafka_worker.reason', reason)
-        if (status !== undefined && intent.channel === 'webhook') span.setAttribute('http.response.status_code', status)
+        if (status !== undefined) span.setAttribute('kafka_worker.reply.status', status)
         if (error !== null) span.setAttribute('error.type', error)
         if (error !== null && final) span.setStatus({ code: ERROR_STATUS })
       }

@@ -5,7 +5,7 @@ import type { OutboxSender } from './outbox-sender.ts'
 
 /**
  * A sender with one `send` span per request to Kafka, which links to the spans that published its events. Those stay the context of the events:
- * their headers are sent as the platform wrote them. What is sent again later is no error of the span.
+ * their headers are sent as the platform wrote them. A request that will be repeated is no error of its span.
  */
 export function tracedSender(tracer: Tracer, clock: Clock, sender: Pick<OutboxSender, 'send'>): Pick<OutboxSender, 'send'> {
   return {

@@ -97,7 +97,7 @@ test('the spans of an event lead from its publisher over the accept to the mail 
   expect(
     attempts.map(
       ({ kind, status, events, attributes: { 'kafka_worker.intent.attempt': attempt, 'kafka_worker.outcome': outcome, ...of } }) => {
-        return [kind, attempt, outcome, of['error.type'], of['http.response.status_code'], status, events]
+        return [kind, attempt, outcome, of['error.type'], of['kafka_worker.reply.status'], status, events]
       },
     ),
   ).toEqual([

@@ -25,9 +25,9 @@ export const deliveryMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/delivery/send.ts',
-        text: '    const performed = await perform(channel, intent, started, message, slot, signal)',
+        text: '    const performed = await perform(channel, intent, started, message, slot, signal, attempt.traceparent)',
         becomes: `    await attempt.settle({ is: 'final', state: channel.name === 'email' ? 'sent' : 'delivered', reason: null }, { deliveryLog: channel.deliveryLog })
-    const performed = await perform(channel, intent, started, message, slot, signal)`,
+    const performed = await perform(channel, intent, started, message, slot, signal, attempt.traceparent)`,
       },
     ],
     scenario: {
@@ -48,12 +48,12 @@ export const deliveryMutants: readonly Mutant[] = [
     permit.begin()
     const sending = slot
     attempt.enter('send', () => sending.stage?.() ?? null)
-    const performed = await perform(channel, intent, started, message, slot, signal)`,
+    const performed = await perform(channel, intent, started, message, slot, signal, attempt.traceparent)`,
         becomes: `    const frozen = intent.frozen ?? onlyValue(await channel.freeze([{ intent, message }]))
     permit.begin()
     const sending = slot
     attempt.enter('send', () => sending.stage?.() ?? null)
-    const performed = await perform(channel, intent, frozen, message, slot, signal)
+    const performed = await perform(channel, intent, frozen, message, slot, signal, attempt.traceparent)
     const started = await start(executor, kind, channel, intent, message, slot, attempt, signal)
     if (started === null) return attempt.executed`,
       },

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { gunzipSync } from 'node:zlib'
 
@@ -37,7 +37,7 @@ export async function startOtlpReceiver(options: { readonly status?: number; rea
   const spans: ReceivedSpan[] = []
   let headers: OtlpReceiver['headers'] = {}
   let requests = 0
-  const server = createServer(async (request, response) => {
+  const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(Buffer.from(chunk))
     requests += 1
@@ -49,7 +49,9 @@ export async function startOtlpReceiver(options: { readonly status?: number; rea
       spans.push(...spansIn(JSON.parse(String(request.headers['content-encoding'] === 'gzip' ? gunzipSync(bytes) : bytes))))
     }
     response.writeHead(status, { 'content-type': 'application/json' }).end('{}')
-  })
+  }
+  // A daemon that is killed meanwhile: nothing is left to answer.
+  const server = createServer((request, response) => void handle(request, response).catch(() => request.socket.destroy()))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a TCP server that listens has a port

@@ -22,6 +22,7 @@ const beside: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     KAFKA_SASL_OAUTH_TOKEN_URL: 'https://id.example.com/oauth2/token',
     KAFKA_SASL_OAUTH_CLIENT_ID: 'worker',
   },
+  OTEL_EXPORTER_OTLP_HEADERS: { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector.example.com:4318' },
   PGPASSWORD: { DATABASE_URL: '', PGHOST: 'localhost', PGUSER: 'worker' },
 }
 
@@ -36,7 +37,8 @@ function file(name: string, content: string): string {
 
 /** A value that its kind takes and that holds the word. */
 function valueOf({ secret, kind }: Variable<unknown>): string {
-  return secret === 'url' ? (/\S+:\/\/\S+/.exec(kind.expects)?.[0] ?? '').replace(':password@', `:${word}@`) : word
+  if (secret === 'url') return (/\S+:\/\/\S+/.exec(kind.expects)?.[0] ?? '').replace(':password@', `:${word}@`)
+  return 'value' in kind.parse(word) ? word : `name=${word}`
 }
 
 /** With what a new connection to Kafka or the schema registry would be made with. */

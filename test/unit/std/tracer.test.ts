@@ -17,7 +17,7 @@ it.each([
   ['', 'nothing'],
   [`00-${traceId}-${spanId}`, 'no flags'],
   [`00-${traceId}-${spanId}-01-more`, 'more than its version has'],
-  [`ff-${traceId}-${spanId}-01`, 'the version that is none'],
+  [`ff-${traceId}-${spanId}-01`, 'a forbidden version'],
   [`00-${'0'.repeat(32)}-${spanId}-01`, 'no trace'],
   [`00-${traceId}-${'0'.repeat(16)}-01`, 'no span'],
   [`00-${traceId.toUpperCase()}-${spanId}-01`, 'capitals'],

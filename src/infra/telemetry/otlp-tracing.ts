@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Link } from '@opentelemetry/api'
+import type * as Sdk from '@opentelemetry/sdk-trace'
 import type { ReadableSpan, Sampler, SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace'
 import { messagingAttributes, SEMANTIC_CONVENTIONS } from '../../events/messaging-spans.ts'
 import type { Observe } from '../../model/fact.ts'
@@ -50,7 +51,7 @@ const REPORT_MS = 1_000
  * anything: up to {@link MOST_SPANS} spans wait in memory, further ones are dropped and reported, and so are those that it does not take.
  */
 export async function openTracing(settings: TracingSettings, version: string): Promise<Tracing> {
-  let report: Observe = () => {}
+  let report: Observe = noop
   const [sdk, { OTLPTraceExporter }, { resourceFromAttributes }] = await Promise.all([
     import('@opentelemetry/sdk-trace'),
     import('@opentelemetry/exporter-trace-otlp-http'),
@@ -90,9 +91,9 @@ export async function openTracing(settings: TracingSettings, version: string): P
   }
 }
 
-type Sdk = typeof import('@opentelemetry/sdk-trace')
+const noop = () => undefined
 
-function rootSampler(sdk: Sdk, { sampler, ratio }: TracingSettings): Sampler {
+function rootSampler(sdk: typeof Sdk, { sampler, ratio }: TracingSettings): Sampler {
   if (sampler.endsWith('traceidratio')) return new sdk.TraceIdRatioBasedSampler(ratio)
   return sampler.endsWith('always_off') ? new sdk.AlwaysOffSampler() : new sdk.AlwaysOnSampler()
 }
@@ -101,8 +102,7 @@ function rootSampler(sdk: Sdk, { sampler, ratio }: TracingSettings): Sampler {
  * Spans of an event are linked and not parented, so the decision of the publisher, which samplers by parent would follow, is in the links. It is
  * followed from trace to trace: an event is recorded as a whole, or not at all.
  */
-function followingLinks({ SamplingDecision }: Sdk, root: Sampler): Sampler {
-  const isSampled = ({ context }: Link) => (context.traceFlags & 1) === 1
+function followingLinks({ SamplingDecision }: typeof Sdk, root: Sampler): Sampler {
   return {
     shouldSample(context, traceId, name, kind, attributes, links) {
       if (links.length === 0) return root.shouldSample(context, traceId, name, kind, attributes, links)
@@ -110,6 +110,10 @@ function followingLinks({ SamplingDecision }: Sdk, root: Sampler): Sampler {
     },
     toString: () => `FollowingLinks(${root.toString()})`,
   }
+}
+
+function isSampled({ context }: Link): boolean {
+  return (context.traceFlags & 1) === 1
 }
 
 /** The SDK's processor, whose queue says neither when it is full nor what became of a batch, with both counted around it. */
@@ -137,7 +141,7 @@ function boundedQueue(exporter: SpanExporter, observe: Observe, batching: (expor
     export: (spans, done) =>
       exporter.export(spans, (result) => {
         waiting -= spans.length
-        if (result.error !== undefined || result.code !== 0) drop('not-exported', spans.length, causeOf(result.error))
+        if (Number(result.code) !== EXPORTED) drop('not-exported', spans.length, causeOf(result.error))
         done(result)
       }),
     shutdown: () => exporter.shutdown(),
@@ -153,6 +157,9 @@ function boundedQueue(exporter: SpanExporter, observe: Observe, batching: (expor
     shutdown: () => inner.shutdown().finally(report),
   }
 }
+
+/** `ExportResultCode.SUCCESS`. */
+const EXPORTED = 0
 
 /** Codes alone: a message of the collector is foreign text. */
 function causeOf(error: Error | undefined): string {
