@@ -141,7 +141,8 @@ function boundedQueue(exporter: SpanExporter, observe: Observe, batching: (expor
     export: (spans, done) =>
       exporter.export(spans, (result) => {
         waiting -= spans.length
-        if (Number(result.code) !== EXPORTED) drop('not-exported', spans.length, causeOf(result.error))
+        const code: number = result.code
+        if (code !== EXPORTED) drop('not-exported', spans.length, causeOf(result.error))
         done(result)
       }),
     shutdown: () => exporter.shutdown(),
