@@ -33,6 +33,7 @@ describe('what the daemon loads when it starts', () => {
       /\/node_modules\/typebox\/build\/(?:typebox\.mjs|value\/|type\/(?:action|script)\/)/,
     ],
     ['what reads schemas in Avro, which comes with the first of them', /\/node_modules\/avsc\/|\/src\/infra\/registry\/avro-reader\.ts$/],
+    ['the SDK of OpenTelemetry, which comes with a collector', /\/node_modules\/@opentelemetry\/(?!api\/)/],
   ])('leaves out %s', (_, pattern) => {
     expect(loaded.filter((path) => pattern.test(path))).toEqual([])
   })
