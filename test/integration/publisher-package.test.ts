@@ -205,7 +205,16 @@ describe.each([
     )
     expect(result.away.waitedMs).toBeGreaterThanOrEqual(999)
     expect(JSON.parse(result.rows)).toMatchObject([
-      { topic: 'domain-events', type: 'user.signed_up', headers: { 'correlation-id': 'an-event', producer: 'another-service' } },
+      {
+        topic: 'domain-events',
+        type: 'user.signed_up',
+        headers: {
+          'correlation-id': 'an-event',
+          producer: 'another-service',
+          // Of a tracer that is nothing but an object with OpenTelemetry's functions.
+          traceparent: `00-${'c'.repeat(32)}-${'d'.repeat(16)}-01`,
+        },
+      },
     ])
 
     const events: unknown[] = []

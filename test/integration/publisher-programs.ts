@@ -18,7 +18,9 @@ const body = (types: boolean) => `
   const rows${types ? ': unknown[][]' : ''} = []
   const client = { query: async (text${types ? ': string' : ''}, values${types ? ': unknown[]' : ''}) => void rows.push(values) }
   const cause = causedBy({ id: 'an-event' })
-  await createOutboxPublisher({ clientId: 'another-service' }).inTransaction(client).publishUserSignedUp({ ...person, ...cause })
+  const context = { traceId: 'c'.repeat(32), spanId: 'd'.repeat(16), traceFlags: 1 }
+  const span = { spanContext: () => context, isRecording: () => true, setAttribute() {}, setStatus() {}, end() {} }
+  await createOutboxPublisher({ clientId: 'another-service', tracer: { startSpan: () => span } }).inTransaction(client).publishUserSignedUp({ ...person, ...cause })
   return {
     rows,
     campaignId,

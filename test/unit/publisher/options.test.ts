@@ -52,6 +52,7 @@ describe('a connect refuses at once, by a TypeError that names the option and wh
     ['a token endpoint without a scheme', bearer({ ...oauth, tokenUrl: 'login' }), '`sasl.token.tokenUrl` must be a URL'],
     ['access that is read already', { accessNow: {} }, '`accessNow` must be a function, or be left out'],
     ['a context that is read already', { context: {} }, '`context` must be a function, or be left out'],
+    ['a provider of tracers', { tracer: { getTracer: () => ({}) } }, '`tracer` must be a tracer of OpenTelemetry'],
     ['no registry', { schemaRegistry: null }, '`schemaRegistry` must be an object with a `url`; leave it out to publish in JSON'],
     ['a registry as text', { schemaRegistry: 'https://registry.example.com' }, '`schemaRegistry` must be an object with a `url`'],
     ['a registry without a URL', { schemaRegistry: {} }, '`schemaRegistry.url` must be an https:// URL'],
@@ -107,6 +108,11 @@ describe('a publisher in transactions alone refuses', () => {
     ['a name beyond ASCII', { clientId: 'ü' }, '`clientId` must name this application in 1 to 200 printable ASCII characters'],
     ['a topic that Kafka cannot have', { clientId: 'c', topic: 'domain events' }, TOPIC],
     ['a context that is read already', { clientId: 'c', context: {} }, '`context` must be a function, or be left out'],
+    [
+      'a tracer by its name',
+      { clientId: 'c', tracer: 'my-service' },
+      "`tracer` must be a tracer of OpenTelemetry, such as `trace.getTracer('my-service')`, or be left out",
+    ],
   ])('%s', (_, options, sentence) => {
     expect(() => Reflect.apply(createOutboxPublisher, null, [options])).toThrow(new TypeError(sentence))
   })
