@@ -31,15 +31,15 @@ const byOffset = () =>
   new Map(exporter.getFinishedSpans().map((span) => [span.attributes['messaging.kafka.offset'] ?? span.name, span] as const))
 
 it('links each event to its publisher, and the poll to all of them, once each', () => {
-  const { chunk, accepted } = traced({
+  const trace = traced({
     events: [record(1, publisher('1')), record(2, publisher('1')), record(3, publisher('2'))].map(event),
   })
-  accepted(new Map([1n, 2n, 3n].map((offset) => [offset, 'accepted' as const])), 100n)
+  trace.accepted(new Map([1n, 2n, 3n].map((offset) => [offset, 'accepted' as const])), 100n)
   const spans = byOffset()
   const links = (of: string | number) => spans.get(of)?.links.map(({ context: { spanId } }) => spanId[0])
   expect([1, 2, 3, 'poll events'].map(links)).toEqual([['1'], ['1'], ['2'], ['1', '2']])
   expect(spans.get('poll events')?.attributes['messaging.batch.message_count']).toBe(3)
-  expect(chunk.events.map(({ accepted: { traceparent } }) => traceparent?.split('-')[2])).toEqual(
+  expect(trace.chunk.events.map(({ accepted: { traceparent } }) => traceparent?.split('-')[2])).toEqual(
     [1, 2, 3].map((offset) => spans.get(offset)?.spanContext().spanId),
   )
 })
@@ -91,8 +91,8 @@ it('a dead letter is an error with its reason', () => {
 })
 
 it('exports nothing about records that will be read again', () => {
-  const { accepted } = traced({ events: [event(record(1)), event(record(2))] })
+  const trace = traced({ events: [event(record(1)), event(record(2))] })
   expect([...byOffset().keys()]).toEqual(['poll events'])
-  accepted(new Map([[1n, 'accepted']]), 2n)
+  trace.accepted(new Map([[1n, 'accepted']]), 2n)
   expect([...byOffset().keys()]).toEqual(['poll events', 1])
 })

@@ -33,9 +33,9 @@ it('drops and reports what a collector that never answers leaves no room for, an
 
 it('sends what is left when it is closed', async () => {
   await using receiver = await startOtlpReceiver()
-  const { tracer, close } = await openTracing(settings(receiver.url, { headers: { 'x-key': 'of a service' } }), '1.0.0')
-  spans(tracer, 3)
-  await close()
+  const tracing = await openTracing(settings(receiver.url, { headers: { 'x-key': 'of a service' } }), '1.0.0')
+  spans(tracing.tracer, 3)
+  await tracing.close()
   expect(receiver.spans.map(({ attributes: { index } }) => index)).toEqual([0n, 1n, 2n])
   expect(receiver.spans[0]?.resource).toMatchObject({ 'service.name': 'test', 'service.version': '1.0.0' })
   expect(receiver.headers['x-key']).toBe('of a service')
@@ -50,26 +50,26 @@ it.each<[TracingSettings['sampler'], readonly [alone: boolean, ofSampled: boolea
   ['parentbased_traceidratio', [false, true, false]],
 ])('by %s records spans without a link, linked to a sampled one, and linked to one that is not: %j', async (sampler, expected) => {
   await using receiver = await startOtlpReceiver()
-  const { tracer, close } = await openTracing(settings(receiver.url, { sampler, ratio: 0 }), '1.0.0')
+  const tracing = await openTracing(settings(receiver.url, { sampler, ratio: 0 }), '1.0.0')
   const recorded = [[], linkedTo(1), linkedTo(0)].map((links) => {
-    const span = tracer.startSpan('a span', { kind: spanKind.internal, attributes: {}, links })
+    const span = tracing.tracer.startSpan('a span', { kind: spanKind.internal, attributes: {}, links })
     return span.isRecording() && span.spanContext().traceFlags === 1
   })
-  await close()
+  await tracing.close()
   expect(recorded).toEqual(expected)
 })
 
 it('one span for each commit, and none for a commit that was never answered', async () => {
   await using receiver = await startOtlpReceiver()
-  const { observe, close } = await openTracing(settings(receiver.url), '1.0.0')
+  const tracing = await openTracing(settings(receiver.url), '1.0.0')
   const commit = (is: 'committing' | 'committed', ...offsets: readonly (readonly [number, bigint])[]) =>
-    observe({ is, group: 'a-group', topic: 'events', offsets: new Map(offsets) })
+    tracing.observe({ is, group: 'a-group', topic: 'events', offsets: new Map(offsets) })
   commit('committing', [0, 1n])
   commit('committing', [0, 2n])
   commit('committed', [0, 2n])
   commit('committing', [0, 3n], [1, 7n])
-  observe({ is: 'commit-failed', group: 'a-group', cause: 'away' })
-  await close()
+  tracing.observe({ is: 'commit-failed', group: 'a-group', cause: 'away' })
+  await tracing.close()
   expect(receiver.spans.map(({ name, status, attributes: of }) => [name, status, of['messaging.kafka.offset'], of['error.type']])).toEqual([
     ['commit events', 0, 2n, undefined],
     ['commit events', 0, undefined, 'commit-failed'],
