@@ -143,6 +143,7 @@ function claimBlock(store: IntentStore, limit: number): Promise<readonly Intent[
     limit,
     leaseMs: 600_000,
     order: ['live', 'broadcast', 'replay'],
+    replays: 10,
     without: { campaigns: [], accounts: [], classes: [] },
     deferred: [],
     deferredShare: 0,

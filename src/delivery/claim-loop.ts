@@ -22,6 +22,9 @@ const ALONE_FACTOR = 10
 const SET_BACK_MS = 5_000
 const SET_BACK_TURNS = 4
 
+/** One worker of so many, and of fewer the only one, may have intents of replays. */
+const REPLAY_SHARE = 4
+
 export interface ClaimingSettings {
   readonly group: string
   /** A name for the next claim that no other has. */
@@ -76,6 +79,8 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
     const isPaused = (destination: string) => gate.isDestinationPaused(destination)
     deferred.set(channel, new DeferredIntents({ group, channel, store, destinations, queue, clock, isPaused }))
   }
+  /** Channels that had more intents of replays than may be held at once. */
+  const moreReplays = new Set<ChannelName>()
   /** Channels whose last claim came back short: nothing more was due than was claimed. */
   const short = new Set<ChannelName>()
   const sending = kinds.channels.filter((channel) => destinations.sends(channel))
@@ -117,6 +122,11 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
     return false
   }
 
+  /** How many more intents of replays may be held. */
+  function replayRoom(): number {
+    return Math.max(0, Math.max(1, Math.floor(poolSize / REPLAY_SHARE)) - queue.ofReplays)
+  }
+
   /** Nothing is held, nothing was due at the last claims, and it is not time to search for deferred intents. */
   function mayBeIdle(): boolean {
     if (queue.size > 0 || kinds.channels.some(mayHaveMore)) return false
@@ -142,7 +152,7 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
 
   /** Whether unclaimed intents of the channel may be due. */
   function mayHaveMore(channel: ChannelName): boolean {
-    return !short.has(channel) || deferred.get(channel)?.some === true
+    return !short.has(channel) || deferred.get(channel)?.some === true || (moreReplays.has(channel) && replayRoom() > 0)
   }
 
   function forgetShort(): void {
@@ -188,6 +198,7 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
     try {
       const deferredHere = deferred.get(channel)
       const request = (await deferredHere?.wanted()) ?? { wanted: [], at: 0 }
+      const replays = replayRoom()
       const intents = await store.claim({
         group,
         channel,
@@ -196,6 +207,7 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
         limit,
         leaseMs: leaseMs(channel),
         order: pass.order(first),
+        replays,
         without: pass.passesOver.length === 0 ? nobody : { ...behind, classes: pass.passesOver },
         deferred: request.wanted,
         deferredShare: Math.floor((limit + ((claims.get(channel) ?? 0) % 2)) / 2),
@@ -205,6 +217,9 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
       deferredHere?.claimed(request, intents, !full && isOfAll)
       if (full || !isOfAll || writes !== writesBefore) short.delete(channel)
       else short.add(channel)
+      const ofReplays = intents.filter((intent) => intent.class === 'replay').length
+      if (replays > 0 && ofReplays >= replays) moreReplays.add(channel)
+      else if (isOfAll && !full && replays > 0) moreReplays.delete(channel)
       if (intents.length > 0) observe({ is: 'claimed', group, channel, count: intents.length })
       const unpaused = await withoutPaused(intents)
       // Before any of them begins: an account could take all free workers through unknown campaigns.
@@ -309,8 +324,7 @@ const rest: Pass = { order: usualOrder, passesOver: [], finds: [] }
 
 const nobody: ClaimRequest['without'] = { campaigns: [], accounts: [], classes: [] }
 
-/** While live work never runs out, one claim in ten of a channel begins with broadcasts and one in forty with replays. */
+/** While live work never runs out, one claim in ten of a channel begins with broadcasts. Replays wait until nothing else is due. */
 function firstClass(claims: number): IntentClass {
-  if (claims % 40 === 0) return 'replay'
   return claims % 10 === 0 ? 'broadcast' : 'live'
 }

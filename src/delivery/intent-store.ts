@@ -16,6 +16,8 @@ export interface ClaimRequest {
   readonly leaseMs: number
   /** The classes that are claimed, each from what those before it leave. */
   readonly order: readonly IntentClass[]
+  /** How many of the claim may be intents of replays, besides deferred ones. */
+  readonly replays: number
   /** Campaigns and accounts that hold their share of the workers: their intents of these classes are passed over. */
   readonly without: {
     readonly campaigns: readonly string[]

@@ -118,6 +118,11 @@ export class LocalQueue {
     return (this.#limits.get(channel) ?? Infinity) - this.ofChannel(channel)
   }
 
+  /** How many are of replays. */
+  get ofReplays(): number {
+    return this.#count((intent) => intent.class === 'replay')
+  }
+
   /** Campaigns that hold their share or more. */
   get campaignsAtShare(): readonly string[] {
     return this.#atShare(({ campaignId }) => campaignId)
@@ -232,7 +237,7 @@ export class LocalQueue {
       if (full.has(intent.channel)) continue
       const held = this.#running.sharedWith(intent)
       const isLive = intent.class === 'live'
-      if (held < this.share && (isLive || !liveFirst)) return intent
+      if (held < this.share && (isLive || (!liveFirst && intent.class !== 'replay'))) return intent
       if (held < this.share) other ??= intent
       else if (isLive) liveBeyond ??= intent
       else otherBeyond ??= intent

@@ -72,14 +72,14 @@ export class MemoryIntentStore implements IntentStore {
   async claim(request: ClaimRequest): Promise<readonly Intent[]> {
     this.claims.push(request)
     if (this.away !== null) throw this.away
-    const { channel, order, without, limit, deferredShare } = request
+    const { channel, order, without, limit, deferredShare, replays } = request
     const isPassedOver = (intent: Intent) =>
       without.classes.includes(intent.class) &&
       (without.campaigns.includes(intent.campaignId) || without.accounts.includes(this.accounts.get(intent.campaignId) ?? ''))
     const isWanted = (intent: Intent) => intent.channel === channel && !isPassedOver(intent)
     const deferred = this.#deferredOf(request).filter(isWanted).slice(0, limit)
     const wanted = this.due.filter((intent) => !this.deferred.has(intent) && isWanted(intent))
-    const due = order.flatMap((name) => wanted.filter((intent) => intent.class === name))
+    const due = order.flatMap((name) => wanted.filter((intent) => intent.class === name).slice(0, name === 'replay' ? replays : undefined))
     const dueTaken = due.slice(0, limit - Math.min(deferred.length, deferredShare))
     const mine = [...deferred.slice(0, limit - dueTaken.length), ...dueTaken]
     for (const intent of mine) this.due.splice(this.due.indexOf(intent), 1)

@@ -68,6 +68,7 @@ export function request(change: Partial<ClaimRequest> = {}): ClaimRequest {
     leaseMs: 60_000,
     order: ['live', 'broadcast', 'replay'],
     without: { campaigns: [], accounts: [], classes: [] },
+    replays: 100,
     deferred: [],
     deferredShare: 100,
     ...change,

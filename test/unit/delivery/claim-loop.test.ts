@@ -30,6 +30,7 @@ describe('claiming', () => {
         limit: 2,
         leaseMs: 2_000,
         order: classes,
+        replays: 1,
         without: nobody,
         deferred: [],
         deferredShare: 1,
@@ -186,13 +187,33 @@ describe('claiming', () => {
     }
   })
 
-  it('begins one claim in ten with broadcasts and one in forty with replays', async () => {
+  it('begins one claim in ten with broadcasts and none with replays', async () => {
     const { store, workers } = fixtureOf({ pollMs: 0 })
     workers.start()
-    await soon(() => expect(store.claims.length).toBeGreaterThanOrEqual(40))
-    const first = store.claims.slice(0, 40).map((claim, index) => [index + 1, claim.order[0]] as const)
-    expect(first.filter(([, one]) => one === 'broadcast').map(([n]) => n)).toEqual([10, 20, 30])
-    expect(first.filter(([, one]) => one === 'replay').map(([n]) => n)).toEqual([40])
+    await soon(() => expect(store.claims.length).toBeGreaterThanOrEqual(80))
+    const first = store.claims.slice(0, 80).map((claim, index) => [index + 1, claim.order[0]] as const)
+    expect(first.filter(([, one]) => one === 'broadcast').map(([n]) => n)).toEqual([10, 20, 30, 40, 50, 60, 70, 80])
+    expect(first.filter(([, one]) => one === 'replay')).toEqual([])
+  })
+
+  it('holds intents of replays for a quarter of the workers at most, and claims more as they end', async () => {
+    const { store, workers, sending } = fixtureOf({ poolSize: 8 })
+    store.due.push(...mails(20).map((intent) => ({ ...intent, class: 'replay' as const })))
+    workers.start()
+    await soon(() => expect(sending).toHaveLength(2))
+    expect(store.due).toHaveLength(18)
+    sending[0]?.end()
+    await soon(() => expect(sending).toHaveLength(3))
+    expect(store.due).toHaveLength(17)
+  })
+
+  it('leaves intents of replays alone for as long as live ones are due', async () => {
+    const { store, workers, sending } = fixtureOf({ poolSize: 4 })
+    const replays = mails(5, 100).map((intent) => ({ ...intent, class: 'replay' as const }))
+    store.due.push(...replays, ...mails(30))
+    workers.start()
+    await soon(() => expect(sending).toHaveLength(4))
+    expect(store.due.filter((intent) => intent.class === 'replay')).toHaveLength(5)
   })
 
   it('claims nothing while looks find nothing due, and at the first poll that finds something', async () => {

@@ -41,7 +41,6 @@ describe('a campaign with its share of the workers', () => {
     ['the broadcasts of others', 'broadcast', ['a', 'b'], [100, 500]],
     ['its own broadcast', 'broadcast', ['live'], [100, 500]],
     ['the broadcast of another campaign of its account', 'broadcast', ['same'], [100, 500]],
-    ['its own replay, of which it is each fortieth', 'replay', ['live'], [25, 200]],
   ] as const)('leaves each tenth claim to %s, while its own live intents never run out', async (_, other, campaigns, [least, most]) => {
     const { store, workers, sending, flow } = fixtureOf({ poolSize: 10 })
     for (const campaign of ['live', 'same']) store.accounts.set(campaign, 'account')

@@ -29,6 +29,7 @@ export async function claim(sql: Sql, request: ClaimRequest): Promise<readonly I
     request.deferred.map(({ permits }) => permits),
     request.deferredShare,
     classes,
+    request.replays,
     ...(accounts.length === 0 ? [] : [accounts]),
   ])
   return rows.map(intentOf)
@@ -70,8 +71,14 @@ const walk = (notPassedOver: string, position: number, before: readonly string[]
      AND state IN ('pending', 'ambiguous') AND due_at <= now()
      AND kind || '/' || version = ANY ($3::text[]) AND ${notPassedOver}
    ORDER BY due_at, id
-   LIMIT $4::int - (SELECT least(count(*), $11::int) FROM deferred)${before.map((name) => ` - (SELECT count(*) FROM ${name})`).join('')}
+   LIMIT least($4::int - (SELECT least(count(*), $11::int) FROM deferred)${before.map((name) => ` - (SELECT count(*) FROM ${name})`).join('')},
+               CASE WHEN ($7::text[])[${position}] = 'replay' THEN $13::int END)
      FOR UPDATE SKIP LOCKED`
+
+/** Deferred intents of replays are claimed while no live one is due; they are few, because only released ones are ever deferred. */
+const mayReplay = `
+  ($13 > 0 AND NOT EXISTS (
+    SELECT FROM worker.intents WHERE group_name = $1 AND channel = $2 AND class = 'live' AND state IN ('pending', 'ambiguous') AND due_at <= now()))`
 
 // Live ones of a destination before its others; by id, which is the order of accepting.
 const deferred = (notPassedOver: string) => `
@@ -79,7 +86,7 @@ const deferred = (notPassedOver: string) => `
    CROSS JOIN LATERAL (
      SELECT id FROM worker.intents
       WHERE group_name = $1 AND channel = $2 AND destination = d.destination AND ${isDeferred}
-        AND kind || '/' || version = ANY ($3::text[]) AND ${notPassedOver}
+        AND kind || '/' || version = ANY ($3::text[]) AND ${notPassedOver} AND (class <> 'replay' OR ${mayReplay})
       ORDER BY (class <> 'live'), id
       LIMIT d.permits
         FOR UPDATE SKIP LOCKED) AS claimable
@@ -124,7 +131,7 @@ const notOfCampaigns = `campaign_id <> ALL ($8::uuid[])`
 const claimStatement = statementFor(`(${notOfClasses} OR ${notOfCampaigns})`)
 // A statement of its own, because accounts are seldom passed over: it reads and hashes their campaigns once.
 const claimStatementPastAccounts = statementFor(
-  `(${notOfClasses} OR ${notOfCampaigns} AND campaign_id NOT IN (SELECT c.id FROM platform.campaigns AS c WHERE c.account_id = ANY ($13::uuid[])))`,
+  `(${notOfClasses} OR ${notOfCampaigns} AND campaign_id NOT IN (SELECT c.id FROM platform.campaigns AS c WHERE c.account_id = ANY ($14::uuid[])))`,
 )
 
 const releaseStatement = `
