@@ -114,7 +114,7 @@ export function addIntentsChange(parent: Command, verb: Verb, terminal: Terminal
 
 /** Updates the state that a kind keeps in the platform's tables, in the same way as a worker does. */
 const kinds = createKindTable(listedConsumers.flatMap(kindsOf))
-const recordOutcome: RecordOutcome = async (intent, outcome, tx) => {
+export const recordOutcome: RecordOutcome = async (intent, outcome, tx) => {
   await kinds.of(intent)?.recordOutcomes?.([{ intent, outcome }], tx)
 }
 

@@ -103,7 +103,8 @@ async function planOf(
 
 const partitionNumber = wholeNumber(0, 1_000_000)
 
-function partitionNumbers(text: string): readonly number[] {
+/** Partitions as an operator types them, separated by commas. */
+export function partitionNumbers(text: string): readonly number[] {
   return [...new Set(text.split(',').map(partitionNumber))]
 }
 

@@ -31,6 +31,8 @@ import { addOutboxList, addOutboxRequeue } from './outbox.ts'
 import { addPause, addPauseList, addResume } from './pause-commands.ts'
 import { addReconcile } from './reconcile.ts'
 import { addStatus } from './status-show.ts'
+import { addReplayList, addReplayMove, addReplayShow } from './replay-jobs.ts'
+import { addReplayPlan, addReplayRun } from './replay-order.ts'
 import { addSuppressionsList, addSuppressionsRemove } from './suppressions.ts'
 import type { Terminal } from './terminal.ts'
 import { addTimeline } from './timeline.ts'
@@ -97,6 +99,12 @@ export function createProgram(terminal: Terminal): Command {
   addDlqEdit(dlq, terminal)
   addDlqDiscard(dlq, terminal)
   addDlqExport(dlq, terminal)
+  const replay = program.command('replay').description('ranges of the log that groups decide again')
+  addReplayPlan(replay, terminal)
+  addReplayRun(replay, terminal)
+  addReplayList(replay, terminal)
+  addReplayShow(replay, terminal)
+  for (const move of ['pause', 'resume', 'cancel'] as const) addReplayMove(replay, move, terminal)
   const outbox = program.command('outbox').description('events that the platform published in its transactions')
   addOutboxList(outbox, terminal)
   addOutboxRequeue(outbox, terminal)

@@ -39,6 +39,7 @@ import { createOutboxRelay } from '../outbox/outbox-relay.ts'
 import { tracedSender } from '../outbox/traced-sender.ts'
 import { openOutboxSession } from '../outbox/postgres-outbox-session.ts'
 import { openPools } from './compose/pools.ts'
+import { composeReplays } from './compose/replays.ts'
 import { composeReports } from './compose/reports.ts'
 import { systemClock } from '../std/clock.ts'
 import { watchStatements } from './slow-statements.ts'
@@ -162,6 +163,7 @@ export function createApp(
     owner: `${hostname()}:${process.pid}:${randomUUID()}`,
   }
   const groups = consumers.map((consumer) => composeGroup(consumer, shared))
+  const replays = composeReplays(shared, groups, pools)
 
   let phase: 'booting' | 'running' | 'stopping' = 'booting'
   let quietSince: number | null = null
@@ -259,6 +261,7 @@ export function createApp(
     tasks.schedule('pauses', PAUSES_MS, PROBE_DEADLINE_MS + pools.delivery.longestStatementMs, () => pauses.poll())
     tasks.schedule('idle memory', COLLECT_MS, LOOK_MS, async () => collectWhenIdle())
     tasks.schedule('slow statements', LOOK_MS, PROBE_DEADLINE_MS, () => statements.check())
+    replays.schedule(tasks)
     startMaintenance(tasks, {
       config,
       pools,
@@ -303,6 +306,7 @@ export function createApp(
     await Promise.all([
       ...groups.flatMap(({ id, worker, workers }) => [worker.stop(), track(workersOf(id), workers.stop())]),
       track('outbox events being published', Promise.resolve(outbox?.stop())),
+      track('a replay being given back', replays.stop()),
     ])
     await track('maintenance tasks waiting for the database', tasks.stopped())
     await Promise.allSettled([
@@ -323,6 +327,7 @@ export function createApp(
       workers.quiet(on)
     }
     outbox?.quiet(on)
+    replays.quiet(on)
     log.info(on ? 'quiet: no new work is taken, partitions are kept, in-flight work continues' : 'quiet mode ended')
   }
 

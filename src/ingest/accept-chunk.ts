@@ -15,7 +15,7 @@ import { causeOf, describeFault, classifyFault } from '../model/fault-policy.ts'
 export interface Acceptor {
   readonly group: string
   readonly topic: string
-  readonly store: AcceptStore
+  readonly store: Pick<AcceptStore, 'accept'>
   readonly deadLetters: DeadLetterSink
   readonly clock: Clock
   readonly observe: Observe

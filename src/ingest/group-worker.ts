@@ -1,6 +1,7 @@
 import type { Pressure } from '../model/pressure.ts'
 import { messageOf } from '../std/failure.ts'
 import type { Acceptor } from './accept-chunk.ts'
+import type { AcceptStore } from './accept-store.ts'
 import { watchPressure } from './backpressure.ts'
 import { createBatchRunner } from './batch-runner.ts'
 import { createFetchGate } from './fetch-gate.ts'
@@ -17,9 +18,12 @@ import { createSkippedProgressWriter } from './skipped-progress.ts'
 import { factOf } from './source-fact.ts'
 import { StartRefused, type StartFrom } from './start-offsets.ts'
 
+/** Of a group, which also keeps its progress in the store. */
+type GroupAcceptor = Acceptor & { readonly store: AcceptStore }
+
 export interface WorkerSettings {
   readonly reader: ChunkReader
-  readonly acceptor: Acceptor
+  readonly acceptor: GroupAcceptor
   readonly source: RecordSource
   readonly admin: LogAdmin
   readonly pressure: Pressure
@@ -76,7 +80,7 @@ export interface GroupRun extends GroupWorker {
  */
 export function createGroupWorker(settings: WorkerSettings): GroupRun {
   const { source, admin } = settings
-  const acceptor: Acceptor = {
+  const acceptor: GroupAcceptor = {
     ...settings.acceptor,
     observe,
     onProjectionFailed: (partition, offset, failure) => breaker.record(`${partition}/${offset}`, failure),

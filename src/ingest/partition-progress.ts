@@ -58,7 +58,7 @@ export interface AdvanceResult {
  * another offset than expected are read.
  */
 export async function writeSkippedProgress(
-  store: AcceptStore,
+  store: Pick<AcceptStore, 'advance' | 'readProgress'>,
   group: string,
   topic: string,
   partitions: Iterable<PartitionProgress>,
@@ -86,7 +86,7 @@ export function hasUnwrittenProgress(partition: PartitionProgress): boolean {
 }
 
 async function advance(
-  store: AcceptStore,
+  store: Pick<AcceptStore, 'advance' | 'readProgress'>,
   group: string,
   topic: string,
   moving: readonly PartitionProgress[],

@@ -50,6 +50,8 @@ export interface ChunkReader {
   readonly chunkBytes: number
   /** Schemas of values in the format of a schema registry; absent where none is configured. */
   readonly schemas?: SchemaSource | undefined
+  /** Of a replay: whether it selects the event; others count as skipped. */
+  readonly selects?: (event: AnyEvent) => boolean
   /** Start of the dedupe window: the outcome of an older record may have been deleted. Milliseconds since 1970. */
   dedupeHorizon(): number
 }
@@ -130,7 +132,7 @@ export type FoundRecord =
   | { readonly is: 'faulty'; readonly faulty: FaultyRecord }
 
 /** What is needed to read one record as a group does. */
-export type RecordReader = Pick<ChunkReader, 'consumer' | 'filter' | 'maxEventBytes' | 'dedupeHorizon'>
+export type RecordReader = Pick<ChunkReader, 'consumer' | 'filter' | 'selects' | 'maxEventBytes' | 'dedupeHorizon'>
 
 /**
  * Decodes and decides one record: what the group would do about it, from its bytes alone. Never throws.
@@ -150,7 +152,7 @@ export function readRecord(
     return { is: 'faulty', faulty: { record, ...claimed, contentHash: null, reason, detail, correlationId } }
   }
   const { event } = decoded
-  if (!reader.filter.handles(event.type)) return { is: 'skipped', type: event.type }
+  if (!reader.filter.handles(event.type) || reader.selects?.(event) === false) return { is: 'skipped', type: event.type }
 
   const { correlation_id: correlationId } = event
   const fields = { record, eventId: event.id, type: event.type, contentHash: contentHashOf(event.type, event.data), correlationId }

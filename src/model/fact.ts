@@ -186,6 +186,17 @@ export type Fact =
   /** Retention: rows older than `DEDUPE_DAYS` that were deleted, by table. `complete`: none are left. */
   | { readonly is: 'retention'; readonly deleted: ReadonlyMap<string, number>; readonly durationMs: number; readonly complete: boolean }
   | { readonly is: 'retention-failed'; readonly cause: string }
+  /**
+   * A replay that this process has: `claimed` at its cursor, `read` to the end of its range, `done`; `lost`, because it was paused or
+   * cancelled or another process has it; `failed`, with the cause, to be tried again unless the job says otherwise.
+   */
+  | {
+      readonly is: 'replay'
+      readonly group: string
+      readonly job: string
+      readonly what: 'claimed' | 'read' | 'done' | 'lost' | 'failed'
+      readonly detail: string | null
+    }
   /** A statement has been in flight for unusually long; `blockedBy` are backend process ids, null when the server did not name them in time. */
   | {
       readonly is: 'slow-statement'

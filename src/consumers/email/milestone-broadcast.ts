@@ -47,12 +47,16 @@ export function createMilestoneBroadcastKind(
       return {
         is: 'message',
         message: {
+          async count(tx) {
+            const [row] = await tx.query<{ count: number }>(countOfRecipients, [campaignId, endOf(eventAt), intent.group, eventId])
+            return row?.count ?? 0
+          },
           async page(cursor, limit, tx) {
             const { pass, after } = placeOf(cursor)
             const people = await pageOf(tx, { campaignId, after, verifiedBefore: endOf(eventAt), limit })
             const drafts = people.map((userId) => ({
               ...mailDraft(eventId, 'milestone', { campaignId, userId }, content),
-              class: 'broadcast' as const,
+              class: intent.class === 'replay' ? ('replay' as const) : ('broadcast' as const),
             }))
             const last = people.at(-1)
             if (last !== undefined && people.length === limit) return { drafts, cursor: pass === 1 ? last : { again: last } }
@@ -101,6 +105,16 @@ async function pageOf(tx: Sql, { campaignId, after, verifiedBefore, limit }: Pag
 
 /** Below every id, so that the first page is read like the others; an OR with null would read from the start each time. */
 const beforeAll = '00000000-0000-0000-0000-000000000000'
+
+/** Those who would get a mail: recipients without one of this event. */
+const countOfRecipients = `SELECT count(*)::int AS count FROM platform.waitlist_users u
+ WHERE u.campaign_id = $1 AND u.status IN ('verified', 'converted') AND u.verified_at < $2
+   AND u.marketing_consent AND u.deleted_at IS NULL
+   AND (SELECT s.reason FROM worker.suppressions s
+         WHERE s.account_id = (SELECT c.account_id FROM platform.campaigns c WHERE c.id = $1)
+           AND s.address_hash = worker.address_hash(u.email) LIMIT 1) IS NULL
+   AND NOT EXISTS (SELECT FROM worker.intents i
+                    WHERE i.group_name = $3 AND NOT i.coalesce AND i.key = 'mail:' || $4 || ':milestone:' || u.id)`
 
 // One lookup per person; for an anti-join the planner may read all suppressions of the account for each page.
 const recipients = `SELECT u.id FROM platform.waitlist_users u

@@ -18,6 +18,7 @@ import type { OwnTables } from '../../model/projection.ts'
 import type { Observe } from '../../model/fact.ts'
 import type { LogAdmin } from '../../ingest/log-admin.ts'
 import type { SchemaSource } from '../../ingest/schema-source.ts'
+import type { ChunkReader } from '../../ingest/read-chunks.ts'
 import type { ReplayingGroup } from '../../ingest/replay-letters.ts'
 import { createGroupRunner } from '../../ingest/group-runner.ts'
 import { watchSource, type WatchedSource } from '../../ingest/watched-source.ts'
@@ -70,6 +71,9 @@ export interface Group {
   readonly kinds: KindTable
   /** How it reads records, for replays of its dead letters. */
   readonly replaying: ReplayingGroup
+  readonly consumer: Consumer
+  /** How its records are read; a replay reads them by the same limits and schemas. */
+  readonly reader: Omit<ChunkReader, 'consumer' | 'filter'>
 }
 
 export function composeGroup(consumer: Consumer, shared: Shared): Group {
@@ -107,16 +111,15 @@ export function composeGroup(consumer: Consumer, shared: Shared): Group {
     })
   const source = watchSource(openSource, () => clock.now())
   const accepting = new PQueue({ concurrency: config.accept.concurrency })
+  const reader = {
+    maxEventBytes: config.accept.eventMaxBytes,
+    chunkEvents: config.accept.chunkEvents,
+    chunkBytes: config.accept.chunkBytes,
+    schemas: shared.schemas,
+    dedupeHorizon: () => clock.now() - config.accept.dedupeDays * DAY_MS,
+  }
   const settings: WorkerSettings = {
-    reader: {
-      consumer,
-      filter: createTypeFilter(consumer.types),
-      maxEventBytes: config.accept.eventMaxBytes,
-      chunkEvents: config.accept.chunkEvents,
-      chunkBytes: config.accept.chunkBytes,
-      schemas: shared.schemas,
-      dedupeHorizon: () => clock.now() - config.accept.dedupeDays * DAY_MS,
-    },
+    reader: { ...reader, consumer, filter: createTypeFilter(consumer.types) },
     acceptor: {
       group: id,
       topic,
@@ -150,7 +153,6 @@ export function composeGroup(consumer: Consumer, shared: Shared): Group {
     observe,
     checkMs: CHECK_MS,
   })
-  const { reader } = settings
   return {
     id,
     topic,
@@ -158,7 +160,9 @@ export function composeGroup(consumer: Consumer, shared: Shared): Group {
     workers,
     source,
     kinds,
-    replaying: { reader, project: isProjecting(consumer) ? consumer.project : undefined },
+    consumer,
+    reader,
+    replaying: { reader: settings.reader, project: isProjecting(consumer) ? consumer.project : undefined },
   }
 }
 

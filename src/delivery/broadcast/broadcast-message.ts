@@ -15,6 +15,8 @@ export interface BroadcastPage {
 export interface BroadcastMessage {
   /** Reads the page after `cursor` (null at first); called inside the transaction that writes it. */
   page(cursor: Json, limit: number, tx: Sql): Promise<BroadcastPage>
+  /** How many mails would be written now, by one query: for the plan of a replay. */
+  count(read: Sql): Promise<number>
 }
 
 declare module '../../model/messages.ts' {

@@ -196,6 +196,8 @@ export function logFacts(log: Log, now: () => number = () => performance.now()):
         )
       case 'retention':
         return write('info', fact, 'retention')
+      case 'replay':
+        return write(fact.what === 'failed' ? 'warn' : 'info', fact, `replay ${fact.what}`)
       case 'retention-failed':
         return writeRateLimited('warn', fact, 'retention', 'retention failed')
       case 'dependency': {

@@ -33,7 +33,7 @@ export const broadcastKind: IntentKind<'broadcast'> = {
   kind: 'milestone-broadcast',
   version: 1,
   channel: 'broadcast',
-  prepare: async () => [{ is: 'message', message: { page: async () => ({ drafts: [], cursor: null }) } }],
+  prepare: async () => [{ is: 'message', message: { count: async () => 0, page: async () => ({ drafts: [], cursor: null }) } }],
 }
 
 export interface Fixture extends DeliveryFixture {

@@ -51,7 +51,7 @@ export function createWorkerFixture(
       dedupeHorizon: () => 0,
       schemas: change.schemas,
     },
-    acceptor: fixture.acceptor,
+    acceptor: { ...fixture.acceptor, store: fixture.store },
     source,
     admin: adminOf(new Map(Object.entries(ranges).map(([partition, range]) => [Number(partition), range])), change.committed ?? new Map()),
     pressure: change.pressure ?? (async () => null),

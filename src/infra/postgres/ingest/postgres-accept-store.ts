@@ -119,7 +119,7 @@ export async function writeChunk(tx: Sql, chunk: Chunk): Promise<Exclude<AcceptR
 }
 
 /** A statement that failed ends the transaction, so its error counts even where the projection catches it or does not wait for it. */
-async function project(tx: Sql, work: Project, events: readonly AnyEvent[]): Promise<void> {
+export async function project(tx: Sql, work: Project, events: readonly AnyEvent[]): Promise<void> {
   const failed: unknown[] = []
   const ended: Promise<unknown>[] = []
   const watched: Sql = {

@@ -13,6 +13,7 @@ const draft = (n: number): IntentDraft => ({ kind: 'mail', version: 1, channel: 
 function messageOf(page: BroadcastPage): { message: BroadcastMessage; pagesRead: [Json, number][] } {
   const pagesRead: [Json, number][] = []
   const message: BroadcastMessage = {
+    count: async () => page.drafts.length,
     async page(cursor, limit) {
       pagesRead.push([cursor, limit])
       return page

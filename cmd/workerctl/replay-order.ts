@@ -1,0 +1,234 @@
+import type { Command } from 'commander'
+import type { Config } from '../../config/load.ts'
+import { foresee } from '../../src/admin/replay/foresee.ts'
+import { rehearseReplay } from '../../src/admin/replay/rehearse-replay.ts'
+import type { ReplayOrder } from '../../src/admin/replay/replay-admin.ts'
+import { planSentences, type ReplayPlan } from '../../src/admin/replay/replay-plan.ts'
+import { parseBound, rangesOf, type ReplayBound } from '../../src/admin/replay/replay-range.ts'
+import { replayFilter, replayGroups, requireConfirmed, type TypedReplayFilter } from '../../src/admin/replay/replay-request.ts'
+import type { OperatorGroup } from '../../src/admin/operator-group.ts'
+import { requireTopics } from '../../src/admin/require-topics.ts'
+import { composeConsumers } from '../../src/daemon/compose/consumers.ts'
+import { createKindTable } from '../../src/delivery/kind-table.ts'
+import { rangeReader } from '../../src/infra/kafka/consumer/read-range.ts'
+import { createProgressAdmin } from '../../src/infra/postgres/admin/postgres-progress-admin.ts'
+import { createReplayAdmin } from '../../src/infra/postgres/admin/postgres-replay-admin.ts'
+import { createRehearsalStore } from '../../src/infra/postgres/ingest/postgres-replay-store.ts'
+import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
+import { createRegistryClient } from '../../src/infra/registry/registry-client.ts'
+import { createRegistrySchemas } from '../../src/infra/registry/registry-schemas.ts'
+import type { LogAdmin } from '../../src/ingest/log-admin.ts'
+import { kindsOf, type Consumer } from '../../src/model/consumer.ts'
+import type { ReplayFilter } from '../../src/model/replay.ts'
+import { systemClock } from '../../src/std/clock.ts'
+import { OperatorError } from '../../src/std/failure.ts'
+import type { Database } from '../../src/std/sql.ts'
+import { configure, WHOLE_TABLE_MS, withDatabase, withKafka } from './connections.ts'
+import { recordOutcome } from './intents-change.ts'
+import { partitionNumbers } from './offsets-reset.ts'
+import { renderJson } from './render-json.ts'
+import type { Terminal } from './terminal.ts'
+import { wholeNumber } from './whole-number.ts'
+
+interface Selection extends TypedReplayFilter {
+  readonly group: string
+  readonly from: string
+  readonly to: string
+  readonly partition?: readonly number[]
+  readonly allowOlder?: boolean
+  readonly cap: number
+  readonly json?: boolean
+}
+
+interface Ordering extends Selection {
+  readonly confirm?: number
+  readonly rate: number
+  readonly sendRate: number
+  readonly owner?: string
+  readonly reason?: string
+}
+
+const DAY_MS = 86_400_000
+const EXAMPLE_ID = '0192d3c4-0000-7000-8000-000000000001'
+
+const SEMANTICS = `
+A replay decides again what a group has read. What was sent, delivered or is under way is left alone; what was never accepted is done,
+and so is what ended skipped, dead, rejected or cancelled. Nothing is sent twice. Live work goes first.`
+
+const PLAN_HELP = `${SEMANTICS}
+The plan reads the range, accepts and prepares, and rolls everything back. It works beside running daemons.
+
+Examples:
+  npm run workerctl -- replay plan --group email-workers --from 2026-01-31T00:00:00Z
+  npm run workerctl -- replay plan --group email-workers --partition 3 --from 1200 --to 1300
+  npm run workerctl -- replay plan --group email-workers,reward-workers --from earliest --type reward.earned --campaign ${EXAMPLE_ID}`
+
+const RUN_HELP = `${SEMANTICS}
+Without --confirm it only shows the plan. The number is the plan's count of effects; when it is another one by now, nothing is started.
+A daemon that runs the group does the replay: replay show follows it.
+
+Examples:
+  npm run workerctl -- replay run --group email-workers --from 2026-01-31T00:00:00Z
+  npm run workerctl -- replay run --group email-workers --from 2026-01-31T00:00:00Z --confirm 120 --owner ada --reason "template mended"`
+
+export function addReplayPlan(parent: Command, terminal: Terminal): void {
+  selecting(parent.command('plan').description('show what a replay would do, without doing it'))
+    .addHelpText('after', PLAN_HELP)
+    .action(async (selection: Selection) => {
+      await withPlans(selection, terminal, async (plans) => {
+        if (selection.json === true) terminal.out(renderJson({ effects: effectsOf(plans), plans }))
+        else show(plans, terminal)
+      })
+    })
+}
+
+export function addReplayRun(parent: Command, terminal: Terminal): void {
+  selecting(parent.command('run').description('order a replay, whose effects are confirmed by their number'))
+    .option('--confirm <count>', "the plan's number of effects", wholeNumber(0, 1_000_000_000))
+    .option('--rate <number>', 'events that are read in a second', wholeNumber(1, 100_000), 1_000)
+    .option('--send-rate <number>', 'intents that become due in a second, after a ramp of 1, 10 and 100', wholeNumber(1, 100_000), 100)
+    .option('--owner <name>', 'who orders it; required with --confirm')
+    .option('--reason <text>', 'why; required with --confirm')
+    .addHelpText('after', RUN_HELP)
+    .action(async (ordering: Ordering) => {
+      const { confirm, owner, reason, json } = ordering
+      if (confirm !== undefined && (owner === undefined || reason === undefined)) {
+        throw new OperatorError('Say who orders the replay and why: add --owner NAME and --reason TEXT. Nothing was started.')
+      }
+      await withPlans(ordering, terminal, async (plans, database) => {
+        const effects = effectsOf(plans)
+        if (json !== true) show(plans, terminal)
+        if (confirm !== undefined) requireConfirmed(effects, confirm)
+        const orders = plans.map((plan): ReplayOrder => ({
+          ...plan,
+          allowOlder: ordering.allowOlder === true,
+          eventRate: ordering.rate,
+          sendRate: ordering.sendRate,
+          cap: ordering.cap,
+          confirmed: plan.plan.effects,
+        }))
+        const jobs =
+          confirm === undefined
+            ? []
+            : await createReplayAdmin(database, recordOutcome).create(orders, { who: owner ?? '', reason: reason ?? '' })
+        if (json === true) return terminal.out(renderJson({ effects, plans, ordered: confirm !== undefined, jobs }))
+        terminal.out(
+          confirm === undefined
+            ? `Nothing was started: add --confirm ${effects} --owner NAME --reason TEXT to run it.`
+            : `Ordered: replay ${jobs.join(', ')}. A daemon that runs the group begins within seconds; workerctl replay show ${jobs[0]} follows it.`,
+        )
+      })
+    })
+}
+
+/** The options that plan and run share. */
+function selecting(command: Command): Command {
+  return command
+    .requiredOption('--group <groups>', 'the groups, with or without KAFKA_GROUP_PREFIX')
+    .requiredOption('--from <position>', 'earliest, an offset, or an RFC 3339 time')
+    .option('--to <position>', 'the end, which is not read any more: latest, an offset, or an RFC 3339 time', 'latest')
+    .option('--partition <numbers>', 'only these partitions, such as 3 or 0,4,7', partitionNumbers)
+    .option('--type <types>', 'only events of these types')
+    .option('--campaign <ids>', 'only events of these campaigns')
+    .option('--user <ids>', 'only events that name one of these people')
+    .option('--event <ids>', 'only these events')
+    .option('--allow-older', 'also records older than DEDUPE_DAYS, whose effects may be forgotten: they may happen a second time')
+    .option('--cap <number>', 'mails of replays for one person and day', wholeNumber(1, 10_000), 5)
+    .option('--json', 'print one JSON object')
+}
+
+/** A group with its frozen ranges and what would happen. */
+interface Planned extends Pick<ReplayOrder, 'group' | 'topic' | 'topicId' | 'ranges' | 'filter'> {
+  readonly plan: ReplayPlan
+}
+
+async function withPlans(
+  selection: Selection,
+  terminal: Terminal,
+  work: (plans: readonly Planned[], database: Database) => Promise<void>,
+): Promise<void> {
+  const { config, groups } = configure(terminal)
+  const filter = replayFilter(selection)
+  const bounds = { from: parseBound('--from', selection.from), to: parseBound('--to', selection.to) }
+  const chosen = replayGroups(selection.group, groups)
+  const consumers = new Map(composeConsumers(config).map((consumer) => [consumer.name, consumer]))
+  await withKafka(config, (admin) =>
+    withDatabase(
+      config,
+      async (database) => {
+        await checkSchema(database.sql)
+        await requireTopics(admin, chosen)
+        const plans: Planned[] = []
+        for (const group of chosen) {
+          const consumer = consumers.get(group.name)
+          if (consumer !== undefined)
+            plans.push(await planOf({ config, consumer, group, filter, ...bounds, ...selectionOf(selection) }, admin, database))
+        }
+        await work(plans, database)
+      },
+      { statementTimeoutMs: WHOLE_TABLE_MS },
+    ),
+  )
+}
+
+function selectionOf({ partition, allowOlder, cap }: Selection) {
+  return { partitions: partition ?? null, allowOlder: allowOlder === true, cap }
+}
+
+async function planOf(
+  request: {
+    readonly config: Config
+    readonly consumer: Consumer
+    readonly group: OperatorGroup
+    readonly filter: ReplayFilter
+    readonly from: ReplayBound
+    readonly to: ReplayBound
+    readonly partitions: readonly number[] | null
+    readonly allowOlder: boolean
+    readonly cap: number
+  },
+  admin: LogAdmin,
+  database: Database,
+): Promise<Planned> {
+  const { config, consumer, group, filter, from, to, partitions, allowOlder, cap } = request
+  const { id, topic } = group
+  const { brokers, clientId, tls, sasl, registry, registryNow } = config.kafka
+  const at = (bound: ReplayBound) => (bound instanceof Date ? admin.offsetsAt(topic, bound) : new Map<number, bigint>())
+  const offsetsAt = { from: await at(from), to: await at(to) }
+  const rows = await createProgressAdmin(database).readProgress(id, topic)
+  const ranges = rangesOf({ group: id, topic, from, to, partitions, rows, logs: await admin.ranges(topic), offsetsAt })
+  const kinds = createKindTable(kindsOf(consumer))
+  const { accept } = config
+  const plan = await rehearseReplay({
+    reading: {
+      group: id,
+      topic,
+      consumer,
+      filter,
+      ranges,
+      allowOlder,
+      reader: {
+        maxEventBytes: accept.eventMaxBytes,
+        chunkEvents: accept.chunkEvents,
+        chunkBytes: accept.chunkBytes,
+        schemas: registry === null ? undefined : createRegistrySchemas(createRegistryClient(registryNow), systemClock),
+        dedupeHorizon: () => systemClock.now() - accept.dedupeDays * DAY_MS,
+      },
+      read: rangeReader({ brokers, clientId: `${clientId}-workerctl`, tls, sasl }),
+      clock: systemClock,
+    },
+    cap,
+    storeOf: (options) => createRehearsalStore(database, options),
+    foresee: (intents) => foresee(intents, (intent) => kinds.of(intent), database.sql),
+    signal: new AbortController().signal,
+  })
+  return { group: id, topic, topicId: await admin.topicId(topic), ranges, filter, plan }
+}
+
+function effectsOf(plans: readonly Planned[]): number {
+  return plans.reduce((sum, { plan }) => sum + plan.effects, 0)
+}
+
+function show(plans: readonly Planned[], terminal: Terminal): void {
+  for (const { group, ranges, plan } of plans) for (const sentence of planSentences(group, ranges, plan)) terminal.out(sentence)
+}

@@ -1,0 +1,75 @@
+import type { ReplayRange } from '../../ingest/replay-job.ts'
+import type { ReplayCount, ReplayFilter } from '../../model/replay.ts'
+import type { ReplayPlan } from './replay-plan.ts'
+
+export type ReplayState = 'queued' | 'running' | 'paused' | 'done' | 'cancelled' | 'failed'
+
+/** A replay to be ordered. */
+export interface ReplayOrder {
+  readonly group: string
+  readonly topic: string
+  readonly topicId: string | null
+  readonly ranges: readonly ReplayRange[]
+  readonly filter: ReplayFilter
+  readonly allowOlder: boolean
+  readonly eventRate: number
+  readonly sendRate: number
+  readonly cap: number
+  readonly plan: ReplayPlan
+  readonly confirmed: number
+}
+
+/** Who does something to a replay, and why. */
+export interface ReplayAct {
+  readonly who: string
+  readonly reason: string
+}
+
+/** A replay as an operator sees it. */
+export interface ReplayView extends ReplayOrder {
+  readonly id: string
+  readonly state: ReplayState
+  /** Why it failed. */
+  readonly detail: string | null
+  readonly requestedBy: string
+  readonly reason: string
+  /** Host and process that has it. */
+  readonly owner: string | null
+  readonly counts: readonly ReplayCount[]
+  /** Intents that were made due so far. */
+  readonly released: number
+  readonly createdAt: Date
+  readonly startedAt: Date | null
+  readonly readAt: Date | null
+  readonly finishedAt: Date | null
+}
+
+/** Its intents, counted by label, state and reason. */
+export interface ReplayEnd {
+  readonly label: string
+  readonly state: string
+  readonly reason: string | null
+  readonly count: number
+}
+
+export interface ReplayAuditLine {
+  readonly at: Date
+  readonly action: string
+  readonly who: string
+  readonly reason: string | null
+}
+
+/** The port to the replays, for operators. Every change writes a line of the audit in its transaction. */
+export interface ReplayAdmin {
+  /** Orders replays, all or none; returns their ids. */
+  create(orders: readonly ReplayOrder[], act: ReplayAct): Promise<readonly string[]>
+  /** The newest first. */
+  list(limit: number): Promise<readonly ReplayView[]>
+  find(id: string): Promise<ReplayView | null>
+  ends(id: string): Promise<readonly ReplayEnd[]>
+  audit(id: string): Promise<readonly ReplayAuditLine[]>
+  /** Moves the job from one of the states; returns the state that it was in, or null when it was in none of them. */
+  move(id: string, from: readonly ReplayState[], to: ReplayState, action: string, act: ReplayAct): Promise<ReplayState | null>
+  /** Ends intents of the job that wait, or are due and not claimed, as cancelled, up to `limit`; returns how many. */
+  cancelIntents(id: string, limit: number): Promise<number>
+}

@@ -1,0 +1,46 @@
+import { OperatorError } from '../../std/failure.ts'
+import type { ReplayAct, ReplayAdmin, ReplayState } from './replay-admin.ts'
+
+/** What an operator can do to a replay that was ordered. */
+export type ReplayMove = 'pause' | 'resume' | 'cancel'
+
+const moves: Readonly<Record<ReplayMove, { readonly from: readonly ReplayState[]; readonly to: ReplayState; readonly action: string }>> = {
+  pause: { from: ['queued', 'running'], to: 'paused', action: 'paused' },
+  resume: { from: ['paused'], to: 'queued', action: 'resumed' },
+  cancel: { from: ['queued', 'running', 'paused'], to: 'cancelled', action: 'cancelled' },
+}
+
+/** Intents that are cancelled in one transaction. */
+const CANCELLED_AT_ONCE = 1_000
+
+/**
+ * Pauses, resumes or cancels a replay. A chunk that is being accepted ends first; afterwards nothing more is read or released. A cancellation
+ * also cancels the intents that no worker has.
+ *
+ * @returns the state before, and how many intents were cancelled
+ * @throws {OperatorError} there is no such replay, or it is in another state
+ */
+export async function moveReplay(
+  admin: ReplayAdmin,
+  id: string,
+  move: ReplayMove,
+  act: ReplayAct,
+): Promise<{ readonly before: ReplayState; readonly cancelled: number }> {
+  const { from, to, action } = moves[move]
+  const before = await admin.move(id, from, to, action, act)
+  if (before === null) {
+    const found = await admin.find(id)
+    throw new OperatorError(
+      found === null
+        ? `There is no replay ${id}: replay list shows which there are.`
+        : `Replay ${id} is ${found.state}, and only one that is ${from.join(' or ')} can be ${action}. Nothing was changed.`,
+    )
+  }
+  let cancelled = 0
+  while (move === 'cancel') {
+    const some = await admin.cancelIntents(id, CANCELLED_AT_ONCE)
+    cancelled += some
+    if (some === 0) break
+  }
+  return { before, cancelled }
+}

@@ -1,0 +1,163 @@
+import { OperatorError, messageOf } from '../std/failure.ts'
+import type { Clock } from '../std/clock.ts'
+import type { Consumer } from '../model/consumer.ts'
+import type { Observe } from '../model/fact.ts'
+import type { LogAdmin } from './log-admin.ts'
+import type { ChunkReader } from './read-chunks.ts'
+import type { ReplayJob, ReplayJobs } from './replay-job.ts'
+import { readReplay, type RangeReader, type ReplayStore } from './replay-reading.ts'
+
+/** How long a job is kept from other processes after the last turn. A turn is made every second. Milliseconds. */
+const LEASE_MS = 15_000
+
+export interface ReplayRunnerSettings {
+  /** The groups that this process runs, by their ids. */
+  readonly groups: ReadonlyMap<
+    string,
+    { readonly consumer: Consumer; readonly reader: Omit<ChunkReader, 'consumer' | 'filter' | 'selects'> }
+  >
+  readonly jobs: ReplayJobs
+  /** Where a claimed job writes. */
+  readonly storeOf: (job: ReplayJob) => ReplayStore
+  readonly read: RangeReader
+  readonly admin: Pick<LogAdmin, 'ranges' | 'topicId'>
+  /** Recorded as the owner of the job. */
+  readonly owner: string
+  readonly clock: Clock
+  readonly observe: Observe
+}
+
+/** Does the replays that operators ordered, one at a time. */
+export interface ReplayRunner {
+  /**
+   * Renews the lease of the job at hand and releases the next of its intents, or claims a job. To be called every second. Rejects when the
+   * database does not answer; the next call is the retry.
+   */
+  turn(): Promise<void>
+  /** Whether a job is at hand. */
+  isBusy(): boolean
+  /** `true`: claims no job, and gives back the one at hand. */
+  quiet(on: boolean): void
+  /** Gives the job back; another process continues at its cursor. Resolves when nothing of it is under way. */
+  stop(): Promise<void>
+}
+
+interface Running {
+  readonly job: ReplayJob
+  readonly over: AbortController
+  readonly reading: Promise<void>
+}
+
+export function createReplayRunner(settings: ReplayRunnerSettings): ReplayRunner {
+  const { groups, jobs, owner, clock, observe } = settings
+  let running: Running | null = null
+  let isQuiet = false
+  let stopping = false
+
+  async function turn(): Promise<void> {
+    if (running === null) {
+      if (isQuiet || stopping) return
+      const job = await jobs.claim([...groups.keys()], owner, LEASE_MS)
+      if (job === null) return
+      report(job, 'claimed')
+      const over = new AbortController()
+      running = { job, over, reading: read(job, over.signal) }
+      return
+    }
+    const { job } = running
+    const turned = await jobs.turn(job, LEASE_MS)
+    if (turned.is === 'turned' && turned.left) return
+    report(job, turned.is === 'lost' ? 'lost' : 'done')
+    await end()
+  }
+
+  /** Never rejects. */
+  async function read(job: ReplayJob, signal: AbortSignal): Promise<void> {
+    try {
+      await requireRange(job)
+      const group = groups.get(job.group)
+      if (group === undefined) throw new Error(`a job of group ${job.group} was claimed`)
+      const reader = { ...group.reader, chunkEvents: Math.min(group.reader.chunkEvents, job.eventRate) }
+      const store = settings.storeOf(job)
+      const pace = paceOf(job.eventRate, clock, signal)
+      const end = await readReplay({ ...job, consumer: group.consumer, reader, store, pace, read: settings.read, clock }, signal)
+      if (end !== 'read') return
+      await jobs.wasRead(job.claim)
+      report(job, 'read')
+    } catch (error) {
+      if (signal.aborted) return
+      report(job, 'failed', messageOf(error))
+      // The database may be away, too: the lease expires then.
+      await (
+        error instanceof OperatorError
+          ? jobs.fail(job.claim, error.message)
+          : clock.sleep(RETRY_MS, signal).then(() => jobs.release(job.claim))
+      ).catch(() => undefined)
+    }
+  }
+
+  /** @throws {OperatorError} records of the range that were not read are gone. */
+  async function requireRange({ topic, topicId, ranges }: ReplayJob): Promise<void> {
+    const open = ranges.filter(({ next, to }) => next < to)
+    if (open.length === 0) return
+    if (topicId !== null && (await settings.admin.topicId(topic)) !== topicId) {
+      throw new OperatorError(`Topic ${topic} was recreated since the plan, so the range is gone: plan another replay.`)
+    }
+    const logs = await settings.admin.ranges(topic)
+    const lost = open.find(({ partition, next }) => next < (logs.get(partition)?.low ?? next))
+    if (lost === undefined) return
+    const low = logs.get(lost.partition)?.low
+    throw new OperatorError(
+      `Retention has deleted records of partition ${lost.partition} from offset ${lost.next} to ${low}, which were not replayed yet: plan another replay from ${low}.`,
+    )
+  }
+
+  async function end(): Promise<void> {
+    if (running === null) return
+    const { over, reading } = running
+    over.abort()
+    await reading
+    running = null
+  }
+
+  async function giveBack(): Promise<void> {
+    const claim = running?.job.claim
+    await end()
+    // Without the database the lease expires.
+    if (claim !== undefined) await jobs.release(claim).catch(() => undefined)
+  }
+
+  function report(
+    { id: job, group }: ReplayJob,
+    what: 'claimed' | 'read' | 'done' | 'lost' | 'failed',
+    detail: string | null = null,
+  ): void {
+    observe({ is: 'replay', group, job, what, detail })
+  }
+
+  return {
+    turn,
+    isBusy: () => running !== null,
+    quiet(on) {
+      isQuiet = on
+      if (on) void giveBack()
+    },
+    async stop() {
+      stopping = true
+      await giveBack()
+    },
+  }
+}
+
+/** How long a job whose topic cannot be read is kept before it is tried again. Milliseconds. */
+const RETRY_MS = 5_000
+
+/** Waits so that no more than `rate` events a second pass. */
+function paceOf(rate: number, clock: Clock, signal: AbortSignal): (events: number) => Promise<void> {
+  let free = clock.monotonic()
+  return async (events) => {
+    const waitMs = free - clock.monotonic()
+    if (waitMs > 0) await clock.sleep(waitMs, signal)
+    free = Math.max(free, clock.monotonic()) + (events / rate) * 1_000
+  }
+}
