@@ -96,9 +96,9 @@ Example:
   npm run workerctl -- replay pause 12 --owner ada --reason "endpoint is slow"`,
   resume: `
 Example:
-  npm run workerctl -- replay resume 12 --owner ada --reason "endpoint is well"`,
+  npm run workerctl -- replay resume 12 --owner ada --reason "endpoint is back"`,
   cancel: `
-Events that were accepted stay accepted. What was cancelled can be sent by a later replay, or by intents retry.
+Events that were accepted stay accepted. A later replay, or intents retry, sends cancelled intents after all.
 
 Example:
   npm run workerctl -- replay cancel 12 --owner ada --reason "wrong campaign"`,

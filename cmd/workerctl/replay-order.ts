@@ -8,6 +8,7 @@ import { parseBound, rangesOf, type ReplayBound } from '../../src/admin/replay/r
 import { replayFilter, replayGroups, requireConfirmed, type TypedReplayFilter } from '../../src/admin/replay/replay-request.ts'
 import type { OperatorGroup } from '../../src/admin/operator-group.ts'
 import { requireTopics } from '../../src/admin/require-topics.ts'
+import { mailChannels } from '../../src/daemon/compose/channels.ts'
 import { composeConsumers } from '../../src/daemon/compose/consumers.ts'
 import { createKindTable } from '../../src/delivery/kind-table.ts'
 import { rangeReader } from '../../src/infra/kafka/consumer/read-range.ts'
@@ -52,8 +53,8 @@ const DAY_MS = 86_400_000
 const EXAMPLE_ID = '0192d3c4-0000-7000-8000-000000000001'
 
 const SEMANTICS = `
-A replay decides again what a group has read. What was sent, delivered or is under way is left alone; what was never accepted is done,
-and so is what ended skipped, dead, rejected or cancelled. Nothing is sent twice. Live work goes first.`
+A group decides records again that it has read. Effects that were sent or delivered, or are under way, are left alone; missing ones follow,
+and so do those that ended skipped, dead, rejected or cancelled. Nothing is sent twice. Live work goes first.`
 
 const PLAN_HELP = `${SEMANTICS}
 The plan reads the range, accepts and prepares, and rolls everything back. It works beside running daemons.
@@ -69,7 +70,7 @@ A daemon that runs the group does the replay: replay show follows it.
 
 Examples:
   npm run workerctl -- replay run --group email-workers --from 2026-01-31T00:00:00Z
-  npm run workerctl -- replay run --group email-workers --from 2026-01-31T00:00:00Z --confirm 120 --owner ada --reason "template mended"`
+  npm run workerctl -- replay run --group email-workers --from 2026-01-31T00:00:00Z --confirm 120 --owner ada --reason "template fixed"`
 
 export function addReplayPlan(parent: Command, terminal: Terminal): void {
   selecting(parent.command('plan').description('show what a replay would do, without doing it'))
@@ -218,6 +219,7 @@ async function planOf(
       clock: systemClock,
     },
     cap,
+    mailChannels,
     storeOf: (options) => createRehearsalStore(database, options),
     foresee: (intents) => foresee(intents, (intent) => kinds.of(intent), database.sql),
     signal: new AbortController().signal,

@@ -97,7 +97,7 @@ export async function readReplay(reading: ReplayReading, signal: AbortSignal): P
     })
     turn = work.catch(() => undefined)
     const next = await work
-    // What lies beyond the end is not read again.
+    // Records beyond the end are not read again.
     return next >= end ? batch.nextOffset : next
   }
 

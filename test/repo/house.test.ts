@@ -48,6 +48,7 @@ describe('files of the program', () => {
       'cmd/workerctl/dlq-context.ts',
       'cmd/workerctl/offsets-reset.ts',
       'cmd/workerctl/reconcile.ts',
+      'cmd/workerctl/replay-order.ts',
       'src/daemon/compose/groups.ts',
       'src/delivery/email/email-channel.ts',
       'src/delivery/send.ts',

@@ -54,6 +54,8 @@ export const intentReasons: readonly string[] = [
   'relay-credentials-refused',
   'relay-rate',
   'relay-refuses-us',
+  'replay-cap',
+  'replay-waiting',
   'reward-changed',
   'reward-delivered',
   'reward-expired',

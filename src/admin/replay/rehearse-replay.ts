@@ -13,13 +13,20 @@ import { PlanTally, type ReplayPlan } from './replay-plan.ts'
 export async function rehearseReplay(of: {
   readonly reading: Omit<ReplayReading, 'store' | 'pace'>
   readonly cap: number
-  readonly storeOf: (options: { readonly cap: number; readonly onRehearsed: (chunk: Rehearsed) => Promise<void> }) => ReplayStore
+  /** The channels whose intents are mails. */
+  readonly mailChannels: readonly string[]
+  readonly storeOf: (options: {
+    readonly cap: number
+    readonly mailChannels: readonly string[]
+    readonly onRehearsed: (chunk: Rehearsed) => Promise<void>
+  }) => ReplayStore
   readonly foresee: (intents: readonly Intent[]) => Promise<readonly Foreseen[]>
   readonly signal: AbortSignal
 }): Promise<ReplayPlan> {
-  const tally = new PlanTally()
+  const tally = new PlanTally((channel) => of.mailChannels.includes(channel))
   const store = of.storeOf({
     cap: of.cap,
+    mailChannels: of.mailChannels,
     onRehearsed: async ({ counts, intents }) => tally.add(counts, await of.foresee(intents)),
   })
   await readReplay({ ...of.reading, store, pace: () => Promise.resolve() }, of.signal)

@@ -29,9 +29,15 @@ export interface ReplayPlan {
 
 /** Collects a plan, chunk by chunk. */
 export class PlanTally {
+  readonly #isMail: (channel: string) => boolean
   #counts: readonly ReplayCount[] = []
   readonly #ends = new Map<string, PlannedEnd & { readonly ids: Set<string> }>()
   readonly #mailed = new Set<string>()
+
+  /** @param isMail whether intents of the channel are mails */
+  constructor(isMail: (channel: string) => boolean) {
+    this.#isMail = isMail
+  }
 
   add(counts: readonly ReplayCount[], foreseen: readonly Foreseen[]): void {
     this.#counts = sumCounts(this.#counts, counts)
@@ -39,7 +45,7 @@ export class PlanTally {
       const key = `${label}\u0000${as}\u0000${reason ?? ''}`
       const known = this.#ends.get(key) ?? { label, as, reason, count: 0, people: 0, mails: 0, ids: new Set<string>() }
       if (userId !== null) known.ids.add(userId)
-      if (userId !== null && channel === 'email' && goesOut(as)) this.#mailed.add(userId)
+      if (userId !== null && this.#isMail(channel) && goesOut(as)) this.#mailed.add(userId)
       this.#ends.set(key, { ...known, count: known.count + 1, people: known.ids.size, mails: known.mails + (mails ?? 0) })
     }
   }
@@ -106,7 +112,7 @@ function endSentence({ label, as, reason, count, people, mails }: PlannedEnd): s
     case 'dead':
       return `${count} ${label} would be dead at once as ${reason}.`
     case 'broken':
-      return `${count} ${label} would wait for a mended program or schema (${reason}).`
+      return `${count} ${label} would wait for a fixed program or schema (${reason}).`
   }
 }
 

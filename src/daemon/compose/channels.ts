@@ -61,6 +61,9 @@ export function goesToRelay(channel: ChannelName, definitions: ChannelDefinition
   return definitions[channel].destinations?.sole === RELAY
 }
 
+/** Those whose intents are mails. */
+export const mailChannels: readonly ChannelName[] = channelNames.filter((name) => goesToRelay(name))
+
 /** Those whose destinations have breakers. */
 export const channelsWithBreakers: readonly ChannelName[] = Object.values(channelList).flatMap(({ name, destinations }) =>
   destinations === null ? [] : [name],

@@ -3,6 +3,7 @@ import { rangeReader } from '../../infra/kafka/consumer/read-range.ts'
 import { createReplayJobs } from '../../infra/postgres/ingest/postgres-replay-jobs.ts'
 import { createReplayStore } from '../../infra/postgres/ingest/postgres-replay-store.ts'
 import { createReplayRunner, type ReplayRunner } from '../../ingest/replay-runner.ts'
+import { mailChannels } from './channels.ts'
 import type { Tasks } from '../periodic-tasks.ts'
 import type { Group, Shared } from './groups.ts'
 import type { Pools } from './pools.ts'
@@ -23,7 +24,7 @@ export function composeReplays(
   const runner = createReplayRunner({
     groups: new Map(groups.map(({ id, consumer, reader }) => [id, { consumer, reader }])),
     jobs: createReplayJobs(pools.delivery),
-    storeOf: (job) => createReplayStore(pools.accept, job),
+    storeOf: (job) => createReplayStore(pools.accept, job, mailChannels),
     read: rangeReader({ ...kafka, clientId: `${kafka.clientId}-replay` }),
     admin,
     owner,

@@ -9,7 +9,7 @@ import { writeReplayed, type ReplayWritten } from './replay-writes.ts'
  * Accepts for a job that this process has claimed: cursor, outcomes, intents and counts in one transaction. The progress rows of the group
  * are not touched. When the claim is lost, or the job was paused or cancelled, the answer is `moved` with the row null, and nothing is written.
  */
-export function createReplayStore(database: Database, job: Pick<ReplayJob, 'claim' | 'cap'>): ReplayStore {
+export function createReplayStore(database: Database, job: Pick<ReplayJob, 'claim' | 'cap'>, mailChannels: readonly string[]): ReplayStore {
   const { id } = job.claim
   return {
     async accept(chunk) {
@@ -19,7 +19,7 @@ export function createReplayStore(database: Database, job: Pick<ReplayJob, 'clai
           const counts = await lockJob(tx, job)
           if (counts === null) return { is: 'moved', row: null }
           if (!(await moveCursor(tx, id, chunk))) return { is: 'moved', row: await cursorOf(tx, id, chunk.partition) }
-          const written = await writeReplayed(tx, chunk, { job: id, cap: job.cap })
+          const written = await writeReplayed(tx, chunk, { job: id, cap: job.cap, mailChannels })
           if (written.conflicts.length > 0) throw new Undone(resultOf(written))
           if (written.counts.length > 0) {
             await tx.query('UPDATE worker.replay_jobs SET counts = $2::jsonb WHERE id = $1', [
@@ -91,12 +91,12 @@ const NO_JOB = '0'
 const LOCK_MS = 250
 
 /**
- * Accepts and rolls back, so that only `onRehearsed` learns what would happen. What one chunk would have written is remembered for the
- * later ones: the ids and keys of what is new, and mails by person.
+ * Accepts and rolls back, so that only `onRehearsed` learns what would happen. Later chunks know what earlier ones
+ * would have written: the ids and keys of what is new, and mails by person.
  */
 export function createRehearsalStore(
   database: Database,
-  of: { readonly cap: number; readonly onRehearsed: (chunk: Rehearsed) => Promise<void> },
+  of: { readonly cap: number; readonly mailChannels: readonly string[]; readonly onRehearsed: (chunk: Rehearsed) => Promise<void> },
 ): ReplayStore {
   const ids = new Map<string, Uint8Array>()
   const keys = new Set<string>()
@@ -111,7 +111,9 @@ export function createRehearsalStore(
     try {
       await database.transaction(async (tx) => {
         await tx.query(`SET LOCAL lock_timeout = ${LOCK_MS}`)
-        throw new RolledBack(await writeReplayed(tx, chunk, { job: NO_JOB, cap: of.cap, earlier: { ids, keys, mails } }))
+        throw new RolledBack(
+          await writeReplayed(tx, chunk, { job: NO_JOB, cap: of.cap, mailChannels: of.mailChannels, earlier: { ids, keys, mails } }),
+        )
       })
     } catch (error) {
       if (error instanceof RolledBack) return error.written

@@ -13,6 +13,8 @@ export interface ReplayContext {
   readonly job: string
   /** Mails for one person and day. */
   readonly cap: number
+  /** The channels whose intents are mails. */
+  readonly mailChannels: readonly string[]
   /** Of a dry run, whose earlier chunks left no rows: what they would have written. */
   readonly earlier?: {
     /** Ids, in lower case, of events that would be on record. */
@@ -39,7 +41,7 @@ export interface ReplayWritten {
 }
 
 /**
- * Writes the outcomes and intents of events that are decided again. What exists is left alone, with two exceptions: an intent that ended
+ * Writes the outcomes and intents of events that are decided again. Existing rows are left alone, with two exceptions: an intent that ended
  * `skipped`, `dead`, `rejected` or `cancelled` is pending again, unless its person was forgotten or this job has revived it before; and an
  * event that had become a dead letter, or had no effect, is on record as accepted once the group's code gives it one.
  *
@@ -84,7 +86,7 @@ export async function writeReplayed(tx: Sql, chunk: Chunk, context: ReplayContex
     fresh,
     keys: [...touched.keys()],
     intents: kept.map(({ intent }) => intent),
-    mailed: kept.flatMap(({ intent, draft }) => (draft.channel === 'email' ? (intent.userId ?? []) : [])),
+    mailed: kept.flatMap(({ intent, draft }) => (context.mailChannels.includes(draft.channel) ? (intent.userId ?? []) : [])),
     counts: [
       ...tally.counts,
       ...capped.map(({ draft }) => one('capped', labelOf(draft), null)),
@@ -207,16 +209,21 @@ async function queue(tx: Sql, group: string, keys: readonly string[], job: strin
 }
 
 /** Mails beyond the cap of their person, in the order of their events. */
-async function overCap(tx: Sql, made: readonly Made[], group: string, { cap, earlier }: ReplayContext): Promise<readonly Made[]> {
-  const mails = made.filter(({ draft, intent }) => draft.channel === 'email' && intent.userId !== null)
+async function overCap(
+  tx: Sql,
+  made: readonly Made[],
+  group: string,
+  { cap, mailChannels, earlier }: ReplayContext,
+): Promise<readonly Made[]> {
+  const mails = made.filter(({ draft, intent }) => mailChannels.includes(draft.channel) && intent.userId !== null)
   if (mails.length === 0) return []
   const people = [...new Set(mails.flatMap(({ intent }) => intent.userId ?? []))]
   const rows = await tx.query<{ user_id: string; count: number }>(
     `SELECT user_id, count(*)::int AS count FROM worker.intents
       WHERE replay_job IS NOT NULL AND user_id = ANY ($1::uuid[]) AND replayed_at > now() - interval '1 day'
-        AND group_name = $2 AND channel = 'email' AND reason IS DISTINCT FROM '${REPLAY_CAP}' AND id <> ALL ($3::bigint[])
+        AND group_name = $2 AND channel = ANY ($4::text[]) AND reason IS DISTINCT FROM '${REPLAY_CAP}' AND id <> ALL ($3::bigint[])
       GROUP BY user_id`,
-    [sqlArray(people, (id) => id), group, sqlArray(made, ({ intent }) => intent.id)],
+    [sqlArray(people, (id) => id), group, sqlArray(made, ({ intent }) => intent.id), mailChannels],
   )
   const had = new Map(people.map((id) => [id, earlier?.mails.get(id) ?? 0]))
   for (const { user_id, count } of rows) had.set(user_id, (had.get(user_id) ?? 0) + count)

@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest'
+import { createFixture } from '../support/fixture.ts'
+import { eventually } from '../support/eventually.ts'
+import { replayIs, replayed, shownReplay } from '../support/replays.ts'
+import { onlyFresh, staleMails } from '../support/stale-mails.ts'
+import { workerctlFor } from '../support/workerctl-for.ts'
+
+test('a replay that is paused sends no more until it is resumed, and what is cancelled is sent by a later one', async () => {
+  await using fixture = await createFixture()
+  const daemon = fixture.daemon(onlyFresh)
+  await daemon.ready()
+  await staleMails(fixture, 30)
+  const range = ['--group', 'email-workers', '--from', 'earliest']
+  const by = ['--owner', 'ada', '--reason', 'a test']
+  const id = await replayed(fixture, ...range, '--send-rate', '1', '--confirm', '30', ...by)
+  const sent = (least: number) =>
+    eventually(`${least} mails were sent`, () => fixture.smtp.mails.length >= least || `${fixture.smtp.mails.length}`)
+  await sent(2)
+
+  const paused = await workerctlFor(fixture, 'replay', 'pause', id, ...by)
+  expect(paused.out).toBe(`Done: replay ${id} was running and is paused.`)
+  const { released } = await shownReplay(fixture, id)
+  await eventually('the daemon has noticed', () => daemon.lines.some(({ msg, job }) => msg === 'replay lost' && job === id) || 'not yet')
+  await sent(released)
+  expect(await shownReplay(fixture, id)).toMatchObject({ state: 'paused', released, unfinished: 30 - released })
+  expect(fixture.smtp.mails).toHaveLength(released)
+
+  await workerctlFor(fixture, 'replay', 'resume', id, ...by)
+  await sent(released + 2)
+  const cancelled = await workerctlFor(fixture, 'replay', 'cancel', id, ...by, '--json')
+  await replayIs(fixture, id, 'cancelled')
+  await fixture.drained()
+  const count: number = JSON.parse(cancelled.out).cancelled
+  expect(count).toBeGreaterThan(0)
+  expect(fixture.smtp.mails).toHaveLength(30 - count)
+  const again = await workerctlFor(fixture, 'replay', 'cancel', id, ...by)
+  expect(again).toMatchObject({ code: 1, err: expect.stringContaining(`Replay ${id} is cancelled`) })
+
+  const rest = await replayed(fixture, ...range, '--confirm', String(count), ...by)
+  await replayIs(fixture, rest, 'done')
+  await fixture.drained()
+  expect(fixture.smtp.mails).toHaveLength(30)
+  expect(new Set(fixture.smtp.mails.flatMap(({ recipients }) => recipients)).size).toBe(30)
+})
