@@ -41,7 +41,7 @@ export interface ReplayReading {
   readonly reader: Omit<ChunkReader, 'consumer' | 'filter' | 'selects'>
   readonly store: ReplayStore
   /** Awaited before so many events are accepted. */
-  pace(events: number): Promise<void>
+  readonly pace: (events: number) => Promise<void>
   readonly read: RangeReader
   readonly clock: Clock
 }
@@ -170,8 +170,10 @@ function countsFor({ campaigns, users, events }: ReplayFilter): (record: PassedR
   return ({ eventId, campaignId, contentHash }) => {
     if (contentHash !== null) return true
     if (users.length > 0) return false
-    const isOneOf = (ids: readonly string[], id: string | null | undefined) =>
-      ids.length === 0 || ids.some((wanted) => wanted.toLowerCase() === id?.toLowerCase())
     return isOneOf(campaigns, campaignId) && isOneOf(events, eventId)
   }
+}
+
+function isOneOf(ids: readonly string[], id: string | null | undefined): boolean {
+  return ids.length === 0 || ids.some((wanted) => wanted.toLowerCase() === id?.toLowerCase())
 }

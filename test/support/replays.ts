@@ -31,14 +31,14 @@ export async function shownReplay(fixture: Fixture, id: string): Promise<ShownRe
 }
 
 /** Waits until the replay is in the state. */
-export async function replayIs(fixture: Fixture, id: string, state: string): Promise<ShownReplay> {
+export async function replayIs(fixture: Fixture, id: string, state: string, deadlineMs = 120_000): Promise<ShownReplay> {
   await eventually(
     `replay ${id} is ${state}`,
     async () => {
       const shown = await shownReplay(fixture, id)
       return shown.state === state ? true : `${shown.state}, released ${shown.released} (${shown.detail ?? 'no detail'})`
     },
-    120_000,
+    deadlineMs,
   )
   return shownReplay(fixture, id)
 }

@@ -51,7 +51,9 @@ export class PlanTally {
   }
 
   plan(): ReplayPlan {
-    const ends = [...this.#ends].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, { ids: _, ...end }]) => end)
+    const ends = [...this.#ends]
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([, { label, as, reason, count, people, mails }]) => ({ label, as, reason, count, people, mails }))
     const sent = ends.filter(({ as }) => goesOut(as)).reduce((sum, { count, mails }) => sum + (mails > 0 ? mails : count), 0)
     return { counts: this.#counts, ends, people: this.#mailed.size, effects: sent + totalOf(this.#counts, 'projected') }
   }

@@ -222,6 +222,7 @@ export function countFacts(metrics: Metrics, options: CountOptions): Observe {
       case 'committing':
       case 'performed':
       case 'slow-statement':
+      case 'replay':
       case 'recalculation-too-slow':
         // Not counted: these show in lag, readiness and deliveries.
         return

@@ -73,6 +73,8 @@ async function claimed(owner = 'one', leaseMs = 60_000): Promise<ReplayJob> {
   return job
 }
 
+const after = async () => (await intents()).map(({ state, reason }) => `${String(state)} ${String(reason)}`)
+const key = (name: string) => `${group} ${name}`
 const cursorOf = async (id: string) => (await admin().find(id))?.ranges[0]?.next
 const writerOf = (job: ReplayJob) => createReplayStore(db, job, mailChannels)
 
@@ -178,7 +180,6 @@ describe('an accept of a job', () => {
     const id = await order()
     const writer = writerOf(await claimed())
     await writer.accept(chunk({ next: 8n, events: events.map(replay) }))
-    const after = async () => (await intents()).map(({ state, reason }) => `${String(state)} ${String(reason)}`)
     const waiting = 'pending replay-waiting'
     expect(await after()).toEqual(['sent r', 'delivered r', 'held r', 'pending r', waiting, waiting, waiting, 'skipped forgotten'])
     await db.sql.query(`UPDATE worker.intents SET state = 'skipped', reason = 'r' WHERE key = $1`, [`${group} 4`])
@@ -256,7 +257,6 @@ describe('an accept of a job', () => {
 describe('a dry run', () => {
   it('counts what the execution then does, however the range is cut, and writes nothing', async () => {
     const somebody = randomUUID()
-    const key = (name: string) => `${group} ${name}`
     const known = event(0n, [mail(key('sent'))])
     const skipped = event(1n, [mail(key('skipped'))])
     await store.accept(chunk({ next: 2n, events: [known, skipped] }))

@@ -70,13 +70,15 @@ describe('counts of replays', () => {
   })
 })
 
+/** How many are released in a second, and for how many seconds. */
+const released = (rate: number) => {
+  const steps: number[] = []
+  for (let sum = 0; steps.length < 35; sum += steps.at(-1) ?? 0) steps.push(nextRelease(sum, rate))
+  return [...new Set(steps)].map((step) => [step, steps.filter((one) => one === step).length])
+}
+
 describe('the ramp of a replay', () => {
   it('releases one, ten and a hundred a second for ten seconds each, and then its own rate', () => {
-    const released = (rate: number) => {
-      const steps: number[] = []
-      for (let sum = 0; steps.length < 35; sum += steps.at(-1) ?? 0) steps.push(nextRelease(sum, rate))
-      return [...new Set(steps)].map((step) => [step, steps.filter((one) => one === step).length])
-    }
     expect(released(500)).toEqual([
       [1, 10],
       [10, 10],
