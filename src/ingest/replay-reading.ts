@@ -17,7 +17,7 @@ export type ReplayStore = Pick<AcceptStore, 'accept' | 'advance' | 'readProgress
 
 /** A range of a topic that is read without joining the group whose records they are. */
 export interface RangeRequest {
-  /** On whose behalf; the name that the brokers see begins with it. */
+  /** The name that the brokers see begins with it. */
   readonly group: string
   readonly topic: string
   /** By partition, the first offset and the end, which is not read any more. */
@@ -108,7 +108,7 @@ export async function readReplay(reading: ReplayReading, signal: AbortSignal): P
   }
 
   const request = {
-    group,
+    group: `${group}.reader`,
     topic,
     ranges: new Map(open.map(({ partition, next, to }) => [partition, { from: next, to }])),
     maxEventBytes: reading.reader.maxEventBytes,

@@ -59,6 +59,8 @@ export function createReplayRunner(settings: ReplayRunnerSettings): ReplayRunner
       if (isQuiet || stopping) return
       const job = await jobs.claim([...groups.keys()], owner, LEASE_MS)
       if (job === null) return
+      // Ordered to stop meanwhile.
+      if (isQuiet || stopping) return jobs.release(job.claim)
       report(job, 'claimed')
       const over = new AbortController()
       running = { job, over, reading: read(job, over.signal) }

@@ -41,6 +41,14 @@ describe('claim', () => {
     expect(keysOf(await store.claim(request({ order: ['broadcast', 'live'] })))).toEqual(['b', 'l'])
   })
 
+  it('takes no more intents of replays than it may, and none before a live one that is due', async () => {
+    const replays = Array.from({ length: 3 }, (_, n) => ({ key: `replay ${n}`, class: 'replay', due_at: minutesAgo(90 - n) }))
+    await insertIntents(database.sql, ...replays, { key: 'live 1' }, { key: 'live 2' })
+    expect(keysOf(await store.claim(request({ limit: 2, replays: 2 })))).toEqual(['live 1', 'live 2'])
+    expect(await store.claim(request({ replays: 0 }))).toEqual([])
+    expect(keysOf(await store.claim(request({ replays: 2 })))).toEqual(['replay 0', 'replay 1'])
+  })
+
   it('takes only kinds that the process knows, and rows that are due and pending or ambiguous', async () => {
     await insertIntents(
       database.sql,

@@ -87,6 +87,14 @@ describe('claim by destination', () => {
     expect(keysOf(await store.claim(request({ deferred: permits })))).toEqual(['replay'])
   })
 
+  it('takes none of a replay while a live one is due, although its destination has a permit', async () => {
+    await insertIntents(database.sql, deferred('replay', 'e1', { class: 'replay' }), { key: 'live 1' }, { key: 'live 2' })
+    const permits = [{ destination: 'e1', permits: 1 }]
+    expect(keysOf(await store.claim(request({ limit: 2, deferred: permits })))).toEqual(['live 1', 'live 2'])
+    expect(await store.claim(request({ replays: 0, deferred: permits }))).toEqual([])
+    expect(keysOf(await store.claim(request({ deferred: permits })))).toEqual(['replay'])
+  })
+
   it('leaves the rest of a claim to due intents, and takes it if there are none', async () => {
     await insertIntents(
       database.sql,

@@ -16,7 +16,7 @@ interface Node {
   readonly 'Index Name'?: string
   readonly 'Index Cond'?: string
   readonly 'Actual Rows': number
-  readonly 'Actual Loops': number
+  readonly 'Parent Relationship'?: string
   readonly 'Rows Removed by Filter'?: number
   readonly Plans?: readonly Node[]
 }
@@ -100,8 +100,8 @@ describe.each(['before the first analyze', 'analyzed'])('on 200,000 rows, %s', (
     { order: ['live'] },
   ] as const)('claim reads the due index only as far as necessary ($order)', async ({ order }) => {
     const nodes = onIntents(await planOf((store) => store.claim(request({ limit: 20, order }))))
-    // Without deferred intents of replays, it is not looked up whether a live one is due.
-    const walks = nodes.filter((node) => node['Index Name'] === 'intents_due' && node['Actual Loops'] > 0)
+    // Besides the look whether a live one is due, which deferred intents of replays wait for.
+    const walks = nodes.filter((node) => node['Index Name'] === 'intents_due' && node['Parent Relationship'] !== 'InitPlan')
     expect(walks).toHaveLength(order.length)
     // One more than requested, which makes up for a lock that was lost.
     for (const node of nodes) expect(touched(node)).toBeLessThanOrEqual(21)

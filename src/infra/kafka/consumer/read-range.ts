@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto'
+import { LogAccessRefused } from '../../../ingest/log-admin.ts'
 import type { RangeReader } from '../../../ingest/replay-reading.ts'
 import type { KafkaSettings } from '../client/kafka-client.ts'
 import { createKafkaSource } from './kafka-source.ts'
 
 /**
- * Reads ranges of a topic and commits nothing. The group that it reads as is named `<group>.reader-<uuid>`, has one member, and is gone
- * afterwards.
+ * Reads ranges of a topic and commits nothing. The group that it reads as is named `<group>-<uuid>`, has one member, and is gone
+ * afterwards. Rejects when the brokers deny access, and with whatever `onBatch` throws.
  */
 export function rangeReader(settings: KafkaSettings): RangeReader {
   return async ({ group, topic, ranges, maxEventBytes }, onBatch, signal) => {
@@ -24,7 +25,7 @@ export function rangeReader(settings: KafkaSettings): RangeReader {
     done.promise.catch(() => undefined)
     const source = createKafkaSource({
       settings,
-      groupId: `${group}.reader-${randomUUID()}`,
+      groupId: `${group}-${randomUUID()}`,
       topic,
       sessionTimeoutMs: 30_000,
       heartbeatIntervalMs: 3_000,
@@ -48,6 +49,8 @@ export function rangeReader(settings: KafkaSettings): RangeReader {
             }
           },
           report(report) {
+            // A live group keeps trying; here an operator waits for the sentence.
+            if (report.is === 'crashed' && report.error instanceof LogAccessRefused) done.reject(report.error)
             if (report.is === 'passed' && left.has(report.partition)) moved(report.partition, report.next)
           },
         }),
