@@ -15,6 +15,8 @@ const consumer: Consumer = {
   kinds: [],
 }
 const everything: ReplayFilter = { types: [], campaigns: [], users: [], events: [] }
+/** A window that begins after all of the records. */
+const afterAll = () => Date.UTC(2031, 0, 1)
 const never = new AbortController().signal
 
 /** A log of one partition, fetched as one batch, and one record beyond what was requested. */
@@ -96,8 +98,7 @@ it('a record that cannot be decoded counts as failed, unless the replay is about
 })
 
 it('records older than the dedupe window fail, unless older ones are allowed', async () => {
-  const dedupeHorizon = () => Date.UTC(2031, 0, 1)
-  const reader = { maxEventBytes: 100_000, chunkEvents: 10, chunkBytes: 100_000, dedupeHorizon }
+  const reader = { maxEventBytes: 100_000, chunkEvents: 10, chunkBytes: 100_000, dedupeHorizon: afterAll }
   const strict = storeAt(0n)
   await readReplay(reading(strict, records, { reader }), never)
   expect(accepted(strict)).toEqual([])
