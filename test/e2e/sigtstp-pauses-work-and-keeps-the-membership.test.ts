@@ -78,7 +78,10 @@ test('SIGTSTP: no event is accepted and no intent claimed, the mail in flight en
   expect(await countOf(fixture, "worker.intents WHERE kind = 'mail' AND state <> 'pending'")).toBe(0)
 
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as above
-  const status = (await (await fetch(`${daemon.url()}/status`)).json()) as { groups: Record<string, object> }
+  const status = (await (await fetch(`${daemon.url()}/status`)).json()) as { groups: Record<string, object>; quietSince: string }
+  const since = Date.parse(status.quietSince)
+  expect(since).toBeLessThanOrEqual(Date.now())
+  expect(await daemon.metrics()).toContain(`kafka_worker_quiet_since_timestamp_seconds ${since / 1_000}\n`)
   expect(status.groups[fixture.group('email-workers')]).toMatchObject({
     state: 'running',
     owned: [0],
@@ -96,6 +99,7 @@ test('SIGTSTP: no event is accepted and no intent claimed, the mail in flight en
 
   daemon.kill('SIGCONT')
   await daemon.ready()
+  expect(await daemon.metrics()).toContain('kafka_worker_quiet_since_timestamp_seconds 0\n')
   await fixture.drained()
   expect(await countOf(fixture, "worker.outcomes WHERE group_name LIKE '%email-workers'")).toBe(2)
   daemon.kill('SIGTERM')
