@@ -160,10 +160,8 @@ function sentencesOf(facts: TimelineFacts, used: readonly OperatorGroup[]): read
     ...outcomes.map((one) => ({ ...one, reason: one.outcome === 'dead-letter' ? reasonOf(one.group) : null })),
     ...letters.map((one) => ({ ...one, outcome: 'dead-letter', type: one.type ?? 'an unknown type' })),
   ]
-  const writers = Object.values(channelList).flatMap((one): readonly string[] =>
-    one.destinations === null && one.writesIntents ? [one.name] : [],
-  )
-  const hasMails = intents.some(({ channel }) => writers.includes(channel))
+  const writers = Object.values(channelList).filter((one) => one.destinations === null && one.writesIntents)
+  const hasMails = intents.some(({ channel }) => writers.some(({ name }) => name === channel))
   return [...explainEvent(known, records, intents), ...(hasMails ? [`Its mails: workerctl intents list --event ${subject.id}.`] : [])]
 }
 
