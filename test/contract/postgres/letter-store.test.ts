@@ -240,9 +240,10 @@ test('a discarded letter is withdrawn from its replay, and can be replayed when 
   expect(await letters().replay(await request(0n), event(0n, [mail('late')]))).toMatchObject({ is: 'resolved' })
 })
 
+const place = (offset: bigint) => ({ group, topic: 'topic', partition: 0, offset })
+
 test('forgetting a person deletes the records that are kept for a replay and hold the id, and withdraws the replay', async () => {
   await giveUp({}, {})
-  const place = (offset: bigint) => ({ group, topic: 'topic', partition: 0, offset })
   const theirs = { ...record(0n), value: Buffer.from(`{"user_id":"${user.toUpperCase()}"}`) }
   await admin().request(
     [
