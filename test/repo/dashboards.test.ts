@@ -36,7 +36,7 @@ const documented = new Set(firstCells(markedPart('docs/reference/metrics.md', 'm
 const job: string = parse(readFileSync('config/prometheus/prometheus.yml', 'utf8')).scrape_configs[0].job_name
 
 describe('the dashboards of Grafana', () => {
-  it.each(rendered)('$file.json is what config/grafana renders', async ({ file }) => {
+  it.each(rendered)('$file: the file is what config/grafana renders', async ({ file }) => {
     const dashboard = dashboards[file]
     await expect(dashboard && renderDashboard(dashboard)).toMatchFileSnapshot(`../../config/grafana/dashboards/${file}.json`)
   })
@@ -97,7 +97,7 @@ describe('the dashboards of Grafana', () => {
   })
 
   it.each(rendered)(
-    '$file.json uses only variables that it defines, and draws no two panels at one place',
+    '$file: the file uses only variables that it defines, and draws no two panels at one place',
     ({ panels, charts, templating }) => {
       const text = JSON.stringify({ panels, templating })
       const known = new Set(['__rate_interval', '__all', ...templating.list.map(({ name }) => name)])
