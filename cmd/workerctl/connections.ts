@@ -62,5 +62,5 @@ export async function withDatabase<Result>(
 }
 
 const CONNECT_TIMEOUT_MS = 10_000
-/** Intents with a reason or of a campaign are found by a sequential scan: about a second per million. */
+/** Intents of a person, of a campaign or with a reason are found by a sequential scan: about a second per million. */
 export const WHOLE_TABLE_MS = 600_000

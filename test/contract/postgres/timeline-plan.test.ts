@@ -2,11 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { TimelineReader } from '../../../src/admin/timeline/timeline-facts.ts'
 import { channelList } from '../../../src/daemon/compose/channels.ts'
-import { createForgetter } from '../../../src/infra/postgres/admin/postgres-forgetter.ts'
-import { createIntentAdmin } from '../../../src/infra/postgres/admin/postgres-intent-admin.ts'
 import { createPersonFinder } from '../../../src/infra/postgres/admin/postgres-person-finder.ts'
 import { createTimelineReader } from '../../../src/infra/postgres/admin/postgres-timeline.ts'
-import { intentFilter } from '../../../src/admin/intents/intent-filter.ts'
 import type { Sql } from '../../../src/std/sql.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { insertCampaign, insertUser } from './platform-rows.ts'
@@ -74,19 +71,9 @@ describe.each(['before the first analyze', 'analyzed'])('on 100,000 intents and 
   beforeAll(() => database.sql.query(when === 'analyzed' ? 'ANALYZE' : 'SELECT'))
 
   it.each([
-    ['the intents of a person', reading((reader) => reader.intentsOf(userId, 100))],
     ['the intents of an event', reading((reader) => reader.intentsOfEvent(groups, eventId))],
     ['the outcomes of some events', reading((reader) => reader.outcomes(groups, [eventId, randomUUID()]))],
     ['the logs of some intents', reading((reader) => reader.logged(['1', '2', '3']))],
-    [
-      'the list of intents of a person',
-      (sql: Sql) => createIntentAdmin({ ...database, sql }, channelList).list({ ...intentFilter({}, [], []), userId }, 100),
-    ],
-    [
-      'the counts of intents of a person',
-      (sql: Sql) => createIntentAdmin({ ...database, sql }, channelList).counts({ ...intentFilter({}, [], []), userId }),
-    ],
-    ['what is to be forgotten of a person', (sql: Sql) => createForgetter({ ...database, sql }).find(userId)],
   ] as const)('%s cost what they hold', async (_, use) => {
     const nodes = large(await nodesOf(use))
     expect(nodes.length).toBeGreaterThan(0)

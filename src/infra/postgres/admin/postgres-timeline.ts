@@ -23,7 +23,8 @@ const MOST_FACTS = 200
 
 /**
  * Reads what is on record about a person, an event or a reward by indexes alone, whatever the size of intents and outcomes; dead letters with an
- * event's id, of which there are few, by reading their table. A campaign's intents are found by reading the whole table.
+ * event's id, of which there are few, by reading their table. The intents of a person or a campaign are found by
+ * reading the whole table.
  */
 export function createTimelineReader(sql: Sql, channels: ChannelDefinitions): TimelineReader {
   const columns = `${intentLine(channels)}, i.class, i.detail, i.event_at AS "eventAt", i.waiting_since AS "waitingSince"`

@@ -24,8 +24,14 @@ const lock: BlockedStatement = {
   by: { pid: 99, application: 'psql', state: 'idle in transaction', forMs: 600_000 },
 }
 const pause: Pause = {
-  ...{ id: '1', scope: 'group', group: 'email-workers', target: 'email-workers' },
-  ...{ owner: 'an operator', reason: 'import', since: new Date(0), until: null },
+  id: '1',
+  scope: 'group',
+  group: 'email-workers',
+  target: 'email-workers',
+  owner: 'an operator',
+  reason: 'import',
+  since: new Date(0),
+  until: null,
 }
 const inside = (more: Partial<NonNullable<CauseQuestion['inside']>>) => ({ due: [], away: [], slow: [], idleMs: new Map(), ...more })
 const due = (count: number, most: number): DueWork => ({

@@ -26,7 +26,14 @@ function seen(lags: readonly number[], more: Partial<GroupObservation> = {}): Gr
 }
 
 const pauseOf = (scope: Pause['scope'], target: string, of: string | null = group): Pause => ({
-  ...{ id: '1', scope, group: of, target, owner: 'an operator', reason: 'import', since: new Date(0), until: null },
+  id: '1',
+  scope,
+  group: of,
+  target,
+  owner: 'an operator',
+  reason: 'import',
+  since: new Date(0),
+  until: null,
 })
 const due = (channel: string, count: number) => ({ channel, count, campaignCount: 1, oldestMs: 200_000, campaigns: [] })
 const away = { channel: 'email', destination: 'relay', reason: 'relay-credentials-refused', since: new Date(0), waiting: 0 }
