@@ -5,8 +5,8 @@ const HELP = `
 Completes commands and options of a command named workerctl, such as npm link makes of a clone, or an alias for npm run -s workerctl --.
 
 Examples:
-  workerctl completion bash >> ~/.bashrc
-  workerctl completion zsh >> ~/.zshrc`
+  npm run -s workerctl -- completion bash >> ~/.bashrc
+  npm run -s workerctl -- completion zsh >> ~/.zshrc`
 
 export function addCompletion(program: Command, terminal: Terminal): void {
   program

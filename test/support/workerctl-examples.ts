@@ -27,7 +27,8 @@ export function leavesOf(command: Command, path: readonly string[]): readonly (r
   return command.commands.flatMap((child) => leavesOf(child, [...path, child.name()]))
 }
 
-/** Words as a shell splits them; a remark after two spaces is none of the command. */
+/** Words as a shell splits them, without redirections; a remark after two spaces does not belong to the command. */
 function wordsOf(line: string): readonly string[] {
-  return line.replace(/ {2,}.*$/, '').split(' ')
+  const command = line.replace(/ {2,}.*$/, '').replace(/ >>? .*$/, '')
+  return [...command.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, word = '']) => quoted ?? word)
 }

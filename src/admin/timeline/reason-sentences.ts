@@ -23,6 +23,7 @@ export const reasonSentences: Readonly<Record<string, ReasonSentence>> = {
     'message-deferred': 'the relay deferred the message',
     'next-page': 'the broadcast is between two pages',
     'page-pending': 'the broadcast waits until enough of its mails are sent',
+    'replay-waiting': 'it waits for its turn in a replay, which begins slowly',
     'protocol-error': 'the relay broke the protocol',
     'recipient-deferred': 'the relay deferred the recipient',
     'relay-busy': 'the relay is busy',
@@ -107,6 +108,14 @@ export const reasonSentences: Readonly<Record<string, ReasonSentence>> = {
     'unknown-kind': 'no running process knows this kind and version',
     'unknown-mail': 'this build does not know the mail',
   }),
+  paused: {
+    because: 'an operator has paused its campaign, endpoint or event type',
+    fix: 'workerctl pause list shows who, why and until when',
+  },
+  'replay-cap': {
+    because: 'a replay has sent the person as many mails as it may within a day',
+    fix: 'a replay on another day sends it',
+  },
   'address-refused': {
     because: 'the endpoint has a private address',
     fix: 'WEBHOOK_ALLOW_CIDR allows it; workerctl intents retry {intent} --yes sends it again',

@@ -19,7 +19,7 @@ const MOST_WORK = 1_000
 const deadLettersStatement = `
 SELECT group_name AS "group", reason, type, count(*)::int AS day,
        (count(*) FILTER (WHERE at > now() - interval '1 hour'))::int AS hour, max(at) AS last
-  FROM (SELECT * FROM worker.dead_letters WHERE at > now() - interval '24 hours' ORDER BY at DESC LIMIT $1) AS recent
+  FROM (SELECT * FROM worker.dead_letters WHERE at > now() - interval '24 hours' AND state = 'open' ORDER BY at DESC LIMIT $1) AS recent
  GROUP BY 1, 2, 3
  ORDER BY hour DESC, day DESC`
 

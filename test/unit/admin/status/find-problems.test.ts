@@ -85,7 +85,7 @@ const cases: readonly (readonly [Finding['kind'], Partial<StatusFacts>, sentence
   ['stalled', of({ cause, partitions: [{ ...partition, word: 'stalled', secondsBehind: 300, next: { offset: 5n, type: 'user.signed_up', eventId: event } }] }), 'stage-email-workers reads nothing of partition 0; its oldest record is 5 min old. The cause.', `timeline --event ${event}`],
   ['destination-away', of({ away: [away] }), 'The SMTP relay accepts no mails (relay-credentials-refused, since 2030-01-31T12:00:00.000Z): it refuses the login; correct user and password in SMTP_URL, and restart.', 'npm start -- --check-config'],
   ['work-abandoned', { work: [{ group: group.group, held: 0, abandoned: 4 }] }, '4 intents of stage-email-workers are claimed by a worker that is gone, and no daemon takes them back.', 'KAFKA_GROUPS=email-workers npm start'],
-  ['dead-letter-flood', letters(50), '50 dead letters of stage-email-workers in the last hour: not-json, type unknown, last at 2030-01-31T12:00:00.000Z.', 'dead-letters list --group stage-email-workers --reason not-json'],
+  ['dead-letter-flood', letters(50), '50 dead letters of stage-email-workers in the last hour: not-json, type unknown, last at 2030-01-31T12:00:00.000Z.', 'dlq list --group stage-email-workers --reason not-json'],
   ['intents-late', of({ due: [{ channel: 'email', count: 7, campaignCount: 1, oldestMs: 120_000, campaigns: [] }] }), '7 intents of stage-email-workers in channel email are due, the oldest for 2 min.', 'intents list --group stage-email-workers --state pending'],
   ['falling-behind', of({ verdict: { word: 'falling-behind', sentence: '' }, lag: 900n, secondsBehind: 60, cause }), 'stage-email-workers falls behind: 900 records, the oldest 60 s old. The cause.', 'lag --group stage-email-workers'],
   ['endpoint-away', of({ away: [{ ...away, channel: 'webhook', destination: campaign, reason: 'http-503', waiting: 4 }] }), `Endpoint ${campaign} accepts no rewards (http-503, since 2030-01-31T12:00:00.000Z); its owner must fix it. 4 rewards wait for it.`, `intents list --destination ${campaign}`],
@@ -95,7 +95,7 @@ const cases: readonly (readonly [Finding['kind'], Partial<StatusFacts>, sentence
   ['recalculation-slow', of({ slow: [{ campaignId: campaign, tries: 3, nextTryAt: since }] }), `The recalculation of campaign ${campaign} takes too long: 3 tries in a row failed.`, `leaderboard audit --campaign ${campaign} --repair`],
   ['database-slow', { slow: [{ ...lock, forMs: 9_000 }] }, 'The database has worked for 9 s on UPDATE worker.progress of "kafka-worker accept" (pid 11).', "psql -c 'SELECT * FROM pg_stat_activity WHERE pid = 11'"],
   ['mails-held', { work: [{ group: group.group, held: 2, abandoned: 0 }] }, '2 intents of stage-email-workers are held until an operator decides whether they were sent.', 'intents list --group stage-email-workers --state held'],
-  ['dead-letters', letters(1), '1 dead letters of stage-email-workers in the last hour: not-json, type unknown, last at 2030-01-31T12:00:00.000Z.', 'dead-letters list --group stage-email-workers --reason not-json'],
+  ['dead-letters', letters(1), '1 dead letters of stage-email-workers in the last hour: not-json, type unknown, last at 2030-01-31T12:00:00.000Z.', 'dlq list --group stage-email-workers --reason not-json'],
 ] // prettier-ignore
 
 const program = createProgram({ environment: {}, out: () => undefined, err: () => undefined, columns: null, ask: null })

@@ -91,7 +91,8 @@ describe('the metrics', () => {
     expect(labelsOf(metrics.paused)).toEqual(['group', 'reason'])
     // The only labels that there are: none can hold an id, an address or a campaign.
     const labels = new Set(Object.values(metrics).flatMap(labelsOf))
-    const bounded = 'channel consumergroup dependency end group kind meaning mode node note outcome partition percentile pool reason stage'
+    const bounded =
+      'channel consumergroup dependency end group kind meaning mode node note outcome partition percentile pool reason scope stage'
     expect([...labels].toSorted()).toEqual([...bounded.split(' '), 'state', 'table', 'topic', 'type', 'version'].toSorted())
   })
 
