@@ -3,7 +3,7 @@ import { createForgetter } from '../../src/infra/postgres/admin/postgres-forgett
 import { createProgressAdmin } from '../../src/infra/postgres/admin/postgres-progress-admin.ts'
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
 import { doneSentence, elsewhereSentences, forgetSentences } from '../../src/admin/forget-person.ts'
-import type { Erased, Forgetter, Retention } from '../../src/admin/forget-person.ts'
+import type { Erased, Forgetter, PersonRecord, Retention } from '../../src/admin/forget-person.ts'
 import { groupsInUse, type OperatorGroup } from '../../src/admin/operator-group.ts'
 import { systemClock } from '../../src/std/clock.ts'
 import { OperatorError } from '../../src/std/failure.ts'
@@ -55,11 +55,13 @@ export function addForget(parent: Command, terminal: Terminal): void {
           const found = await forgetter.find(userId)
           const elsewhere = elsewhereSentences(found, await retentions, config.accept.dedupeDays)
           if (options.json !== true) for (const sentence of [...forgetSentences(userId, found), ...elsewhere]) terminal.out(sentence)
-          const decided = await decide(found.intentIds.length + found.movements + found.events + found.copies > 0, options, terminal)
+          const decided = await decide(changesOf(found) > 0, options, terminal)
           const done =
-            decided === 'apply' ? await eraseAll(forgetter, userId, found.intentIds) : { erased: 0, movements: 0, events: 0, copies: 0 }
+            decided === 'apply'
+              ? await eraseAll(forgetter, userId, found.intentIds)
+              : { erased: 0, movements: 0, events: 0, copies: 0, replays: 0 }
           const now = decided === 'apply' ? await forgetter.find(userId) : null
-          const since = now === null ? 0 : now.intentIds.length + now.movements + now.events + now.copies
+          const since = now === null ? 0 : changesOf(now)
           if (options.json === true) {
             const { intentIds: _, ...counts } = found
             const applied = {
@@ -68,6 +70,7 @@ export function addForget(parent: Command, terminal: Terminal): void {
               erasedMovements: done.movements,
               erasedEvents: done.events,
               erasedCopies: done.copies,
+              erasedReplays: done.replays,
               since,
             }
             terminal.out(renderJson({ user: userId, ...counts, retentions: await retentions, ...applied }))
@@ -79,16 +82,22 @@ export function addForget(parent: Command, terminal: Terminal): void {
     })
 }
 
+/** How many rows an erasure changes. */
+function changesOf({ intentIds, movements, events, copies, replays }: PersonRecord): number {
+  return intentIds.length + movements + events + copies + replays
+}
+
 /** @throws {OperatorError} when a worker holds some of them for too long. */
 async function eraseAll(forgetter: Forgetter, userId: string, ids: readonly string[]): Promise<Omit<Erased, 'left'>> {
-  let [erased, movements, events, copies] = [0, 0, 0, 0]
+  let [erased, movements, events, copies, replays] = [0, 0, 0, 0, 0]
   for (const until = performance.now() + WAIT_MS; ;) {
     const done = await forgetter.erase(userId, ids)
     erased += done.erased
     movements += done.movements
     events += done.events
     copies += done.copies
-    if (done.left === 0) return { erased, movements, events, copies }
+    replays += done.replays
+    if (done.left === 0) return { erased, movements, events, copies, replays }
     if (performance.now() >= until) {
       throw new OperatorError(
         `${erased} erased, but ${done.left} of this person's intents ${done.left === 1 ? 'is' : 'are'} still held by a worker: run the same command again in a minute.`,

@@ -18,6 +18,8 @@ export interface PersonRecord {
   readonly waitingEvents: number
   /** Records of dead letters that are kept for a replay, edited or not, and hold the id of the person. */
   readonly copies: number
+  /** Replays of a range whose filter names the person; retention never deletes them. */
+  readonly replays: number
   /** The row in `waitlist_users`. */
   readonly person: 'present' | 'deleted' | 'gone'
   /** That row still stands in the ranking of its campaign. */
@@ -39,6 +41,7 @@ export interface Erased {
   readonly movements: number
   readonly events: number
   readonly copies: number
+  readonly replays: number
   /** Intents that a worker has in hand. */
   readonly left: number
 }
@@ -85,16 +88,20 @@ export function forgetSentences(userId: string, found: PersonRecord): readonly s
       : [
           `${some(found.copies, 'copy', 'copies')} of dead letters: ${found.copies === 1 ? 'it is' : 'they are'} deleted, and a requested replay is withdrawn.`,
         ]),
+    ...(found.replays === 0
+      ? []
+      : [`${some(found.replays, 'replay')} selected the person: the id in the filter is replaced by one of nobody.`]),
     ...(found.deliveries === 0 ? [] : [`${some(found.deliveries, 'row')} of webhook_deliveries: the payload is emptied.`]),
   ]
 }
 
 /** `since`: what came while it was done. */
-export function doneSentence({ erased, movements, events, copies }: Omit<Erased, 'left'>, since: number): string {
+export function doneSentence({ erased, movements, events, copies, replays }: Omit<Erased, 'left'>, since: number): string {
   const published = events === 0 ? '' : ` ${some(events, 'event')} deleted from worker.outbox.`
   const letters = copies === 0 ? '' : ` ${some(copies, 'copy', 'copies')} of dead letters deleted.`
+  const filters = replays === 0 ? '' : ` Id replaced in ${some(replays, 'replay')}.`
   const again = since === 0 ? '' : ` ${since} added meanwhile: run the command again.`
-  return `Done: ${some(erased, 'intent')} and ${some(movements, 'movement')} erased.${published}${letters}${again}`
+  return `Done: ${some(erased, 'intent')} and ${some(movements, 'movement')} erased.${published}${letters}${filters}${again}`
 }
 
 /** What is not erased here, and when it goes. */

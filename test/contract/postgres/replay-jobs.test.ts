@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { ReplayOrder } from '../../../src/admin/replay/replay-admin.ts'
 import { moveReplay } from '../../../src/admin/replay/replay-moves.ts'
 import { PlanTally } from '../../../src/admin/replay/replay-plan.ts'
+import { createForgetter } from '../../../src/infra/postgres/admin/postgres-forgetter.ts'
 import { createReplayAdmin } from '../../../src/infra/postgres/admin/postgres-replay-admin.ts'
 import { createReplayJobs } from '../../../src/infra/postgres/ingest/postgres-replay-jobs.ts'
 import { createRehearsalStore, createReplayStore } from '../../../src/infra/postgres/ingest/postgres-replay-store.ts'
@@ -296,4 +297,19 @@ describe('a dry run', () => {
     for (const [at, one] of list.entries()) await writer.accept(chunk({ expected: BigInt(at), next: BigInt(at + 1), events: [one] }))
     expect((await admin().find(id))?.counts).toEqual(plan.counts)
   })
+})
+
+it('forgetting a person takes the id out of the filters of replays, which then select nobody in its place', async () => {
+  const other = randomUUID()
+  const named = await order({ filter: { types: [], campaigns: [], users: [user, other], events: [] } })
+  const alone = await order({ filter: { types: [], campaigns: [], users: [other], events: [] } })
+  const forgetter = createForgetter(db)
+  expect(await forgetter.find(user)).toMatchObject({ replays: 1 })
+  expect(await forgetter.erase(user, [])).toMatchObject({ replays: 1 })
+  expect(await forgetter.find(user)).toMatchObject({ replays: 0 })
+  const rows = await db.sql.query<{ users: string[] }>(
+    `SELECT filter -> 'users' AS users FROM worker.replay_jobs WHERE id = ANY ($1::bigint[]) ORDER BY id`,
+    [[named, alone]],
+  )
+  expect(rows.map(({ users }) => users)).toEqual([['00000000-0000-0000-0000-000000000000', other], [other]])
 })

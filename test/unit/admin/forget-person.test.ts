@@ -14,6 +14,7 @@ const found: PersonRecord = {
   waitingEvents: 0,
   events: 0,
   copies: 0,
+  replays: 0,
   person: 'gone',
   ranked: false,
 }
@@ -33,8 +34,8 @@ describe('the report on forgetting a person', () => {
   })
 
   it('counts what was erased, and what came meanwhile', () => {
-    expect(doneSentence({ erased: 1, movements: 2, events: 0, copies: 0 }, 0)).toBe('Done: 1 intent and 2 movements erased.')
-    expect(doneSentence({ erased: 0, movements: 1, events: 0, copies: 0 }, 3)).toBe(
+    expect(doneSentence({ erased: 1, movements: 2, events: 0, copies: 0, replays: 0 }, 0)).toBe('Done: 1 intent and 2 movements erased.')
+    expect(doneSentence({ erased: 0, movements: 1, events: 0, copies: 0, replays: 0 }, 3)).toBe(
       'Done: 0 intents and 1 movement erased. 3 added meanwhile: run the command again.',
     )
   })
@@ -42,7 +43,7 @@ describe('the report on forgetting a person', () => {
   it('names the events of the outbox where there are any', () => {
     const sentences = forgetSentences('U', { ...found, intents: [], intentIds: [], events: 2 })
     expect(sentences[1]).toBe('2 events in worker.outbox: they are deleted; failed ones are not published any more.')
-    expect(doneSentence({ erased: 0, movements: 0, events: 1, copies: 0 }, 0)).toBe(
+    expect(doneSentence({ erased: 0, movements: 0, events: 1, copies: 0, replays: 0 }, 0)).toBe(
       'Done: 0 intents and 0 movements erased. 1 event deleted from worker.outbox.',
     )
   })

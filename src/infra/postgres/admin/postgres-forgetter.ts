@@ -16,11 +16,10 @@ export function createForgetter(database: Database): Forgetter {
     },
     erase: (userId, intentIds) =>
       database.transaction(async (tx) => {
-        const [row] = await tx.query<{ erased: number; movements: number; events: number; copies: number }>(eraseStatement, [
-          userId,
-          intentIds,
-          personalTypes,
-        ])
+        const [row] = await tx.query<{ erased: number; movements: number; events: number; copies: number; replays: number }>(
+          eraseStatement,
+          [userId, intentIds, personalTypes],
+        )
         // In a statement of its own, which sees what the first one wrote.
         const [left] = await tx.query<{ left: number }>(
           `SELECT count(*)::int AS left FROM worker.intents WHERE id = ANY ($2::bigint[]) AND user_id = $1`,
@@ -31,6 +30,7 @@ export function createForgetter(database: Database): Forgetter {
           movements: row?.movements ?? 0,
           events: row?.events ?? 0,
           copies: row?.copies ?? 0,
+          replays: row?.replays ?? 0,
           left: left?.left ?? 0,
         }
       }),
@@ -49,6 +49,11 @@ const theirWaitingEvents = `${ofPerson} AND published_at IS NULL AND failed_at I
 /** Records of dead letters that are kept for a replay and hold the id of the person, in the one spelling or the other. */
 const theirCopies = `(position(convert_to($1::uuid::text, 'UTF8') IN value) > 0 OR position(convert_to(upper($1::uuid::text), 'UTF8') IN value) > 0)`
 
+/** Replays whose filter names the person. There are few, and no retention deletes them. */
+const theirReplays = `filter -> 'users' ? $1::uuid::text`
+/** In place of the id, because a filter without ids selects everybody. */
+const NOBODY = '00000000-0000-0000-0000-000000000000'
+
 const findStatement = `
 WITH theirs AS MATERIALIZED (SELECT id, state, group_name, key, channel FROM worker.intents WHERE user_id = $1)
 SELECT (SELECT coalesce(json_agg(json_build_object('state', state, 'count', count)), '[]')
@@ -61,6 +66,7 @@ SELECT (SELECT coalesce(json_agg(json_build_object('state', state, 'count', coun
        (SELECT count(*)::int FROM worker.outbox WHERE ${theirEvents.replace('$TYPES', '$2')}) AS events,
        (SELECT count(*)::int FROM worker.outbox WHERE ${theirWaitingEvents.replace('$TYPES', '$2')}) AS "waitingEvents",
        (SELECT count(*)::int FROM worker.dead_letter_copies WHERE ${theirCopies}) AS copies,
+       (SELECT count(*)::int FROM worker.replay_jobs WHERE ${theirReplays}) AS replays,
        EXISTS (SELECT FROM platform.waitlist_users WHERE id = $1 AND ranked_score IS NOT NULL) AS ranked,
        coalesce((SELECT CASE WHEN deleted_at IS NULL THEN 'present' ELSE 'deleted' END FROM platform.waitlist_users WHERE id = $1), 'gone') AS person`
 
@@ -97,6 +103,10 @@ withdrawn AS (
   UPDATE worker.dead_letters AS d SET state = 'open', requested_at = NULL FROM copies
    WHERE (d.group_name, d.topic, d.partition, d."offset") = (copies.group_name, copies.topic, copies.partition, copies."offset")
      AND d.state = 'requested'
+),
+unnamed AS (
+  UPDATE worker.replay_jobs SET filter = replace(filter::text, $1::uuid::text, '${NOBODY}')::jsonb WHERE ${theirReplays} RETURNING 1
 )
 SELECT (SELECT count(*)::int FROM erased) AS erased, (SELECT count(*)::int FROM movements) AS movements,
-       (SELECT count(*)::int FROM published) AS events, (SELECT count(*)::int FROM copies) AS copies`
+       (SELECT count(*)::int FROM published) AS events, (SELECT count(*)::int FROM copies) AS copies,
+       (SELECT count(*)::int FROM unnamed) AS replays`
