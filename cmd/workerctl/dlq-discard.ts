@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { TypedLetterFilter } from '../../src/admin/dead-letters/letter-filter.ts'
 import { letters as inWords } from '../../src/admin/dead-letters/replay-preview.ts'
+import { requireShowable } from '../../src/admin/showable-text.ts'
 import { decide } from './decide.ts'
 import { addLetterFilter, placeOf, withLetters } from './dlq-context.ts'
 import { isConfirmed, selectLetters } from './dlq-select.ts'
@@ -36,13 +37,14 @@ export function addDlqDiscard(parent: Command, terminal: Terminal): void {
     .option('--json', 'print one JSON object; never prompts')
     .addHelpText('after', HELP)
     .action(async (named: string[], options: Options) => {
+      const act = { owner: requireShowable('--owner', options.owner), because: requireShowable('--because', options.because) }
       await withLetters(terminal, { filter: options, letters: named }, async (letters) => {
         const records = await selectLetters(letters, named, options, ['open', 'requested'])
         const isJson = options.json === true
         if (!isJson)
           terminal.out(records.length === 0 ? 'Nothing that matches can be discarded.' : `${inWords(records.length)} will be discarded.`)
         const decided = await decide(records.length > 0, { ...options, yes: isConfirmed(options.confirm, records.length) }, terminal)
-        const discarded = decided === 'apply' ? await letters.admin.discard(records.map(placeOf), options) : 0
+        const discarded = decided === 'apply' ? await letters.admin.discard(records.map(placeOf), act) : 0
         if (isJson) terminal.out(renderJson({ count: records.length, applied: decided === 'apply', discarded }))
         else if (decided === 'apply') terminal.out(`Discarded: ${inWords(discarded)}.`)
         else if (decided === 'unconfirmed') terminal.out(`Nothing was changed: add --confirm ${records.length} to discard them.`)

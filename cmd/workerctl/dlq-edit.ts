@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { editedCopy } from '../../src/admin/dead-letters/edited-copy.ts'
 import { letterHandle } from '../../src/admin/dead-letters/letter-handle.ts'
+import { requireShowable } from '../../src/admin/showable-text.ts'
 import { messageOf, OperatorError } from '../../src/std/failure.ts'
 import { oneLetter, placeOf, readAll, replayingGroups, withLetters } from './dlq-context.ts'
 import { renderJson } from './render-json.ts'
@@ -34,6 +35,10 @@ export function addDlqEdit(parent: Command, terminal: Terminal): void {
     .option('--json', 'print one JSON object')
     .addHelpText('after', HELP)
     .action(async (handle: string, { file, owner, because, json }: Options) => {
+      const act = {
+        owner: requireShowable('--owner', owner),
+        because: because === undefined ? null : requireShowable('--because', because),
+      }
       const text = await textOf(file)
       const letter = await withLetters(terminal, { letters: [handle] }, async (letters) => {
         const record = await oneLetter(letters, handle)
@@ -42,14 +47,14 @@ export function addDlqEdit(parent: Command, terminal: Terminal): void {
         const original = (await readAll(letters, [record])).get(letterHandle(record))?.record
         const gone = { offset: place.offset, timestamp: record.at.getTime(), key: null, headers: {} }
         const copy = { place, record: editedCopy(text, original ?? gone, reader) }
-        if (!(await letters.admin.edit(copy, { owner, because: because ?? null })))
+        if (!(await letters.admin.edit(copy, act)))
           throw new OperatorError(
-            `${letterHandle(record)} is ${record.state}: only open and discarded ones can be edited. Nothing was changed.`,
+            `${letterHandle(record)} is ${record.state}: only open and discarded ones can be edited; wait for its replay, or withdraw it by "dlq discard". Nothing was changed.`,
           )
         return letterHandle(record)
       })
       if (json === true) terminal.out(renderJson({ letter, stored: true }))
-      else terminal.out(`Stored. Replay it: npm run workerctl -- dlq replay ${letter} --owner ${owner}`)
+      else terminal.out(`Stored. Replay it: npm run workerctl -- dlq replay ${letter} --owner ${act.owner}`)
     })
 }
 

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import type { TypedLetterFilter } from '../../src/admin/dead-letters/letter-filter.ts'
 import { fingerprintIn } from '../../src/admin/dead-letters/letter-filter.ts'
 import { letters as lettersInWords } from '../../src/admin/dead-letters/replay-preview.ts'
+import { requireShowable } from '../../src/admin/showable-text.ts'
 import { OperatorError } from '../../src/std/failure.ts'
 import { addLetterFilter, filterOf, withLetters } from './dlq-context.ts'
 import { renderJson } from './render-json.ts'
@@ -59,6 +60,8 @@ The note and its owner are shown with every dead letter of the fingerprint, also
 Examples:
   npm run workerctl -- dlq note 0123456789ab --owner ada --note "the importer sends no campaign_id; fixed with its next release"`
 
+const LONGEST_NOTE = 1_000
+
 interface NoteOptions {
   readonly group?: string
   readonly owner?: string
@@ -80,13 +83,17 @@ export function addDlqNote(parent: Command, terminal: Terminal): void {
     .action(async (text: string, { group, owner, note, json }: NoteOptions) => {
       if (owner === undefined && note === undefined) throw new OperatorError('Give --owner, --note or both.')
       const fingerprint = fingerprintIn(text)
+      const said = {
+        owner: owner === undefined ? null : requireShowable('--owner', owner),
+        text: note === undefined ? null : requireShowable('--note', note, LONGEST_NOTE),
+      }
       const found = await withLetters(terminal, { filter: group === undefined ? {} : { group } }, async (letters) => {
         const filter = await filterOf(letters, { ...(group === undefined ? {} : { group }), fingerprint, state: 'all' })
         const alike = await letters.admin.groups(filter)
         if (alike.length === 0)
           throw new OperatorError(`No dead letter has the fingerprint ${fingerprint}: "dlq groups --state all" shows those that there are.`)
         const groups = [...new Set(alike.map((one) => one.group))]
-        await letters.admin.note(groups, fingerprint, { owner: owner ?? null, text: note ?? null })
+        await letters.admin.note(groups, fingerprint, said)
         return { fingerprint, groups, letters: alike.reduce((sum, { count }) => sum + count, 0) }
       })
       terminal.out(

@@ -3,6 +3,7 @@ import type { DeadLetterRecord, LetterCopy } from '../../src/admin/dead-letters/
 import type { TypedLetterFilter } from '../../src/admin/dead-letters/letter-filter.ts'
 import { letterHandle } from '../../src/admin/dead-letters/letter-handle.ts'
 import { letters as inWords, previewOf, previewSentences } from '../../src/admin/dead-letters/replay-preview.ts'
+import { requireShowable } from '../../src/admin/showable-text.ts'
 import { createLetterStore } from '../../src/infra/postgres/ingest/postgres-letter-store.ts'
 import { replayLetter, type Replayed } from '../../src/ingest/replay-letters.ts'
 import { decide, type Decision } from './decide.ts'
@@ -47,6 +48,8 @@ export function addDlqReplay(parent: Command, terminal: Terminal): void {
     .option('--json', 'print one JSON object; never prompts')
     .addHelpText('after', HELP)
     .action(async (named: string[], options: Options) => {
+      const owner = requireShowable('--owner', options.owner)
+      const because = options.because === undefined ? null : requireShowable('--because', options.because)
       await withLetters(terminal, { filter: options, letters: named }, async (letters) => {
         const { admin } = letters
         const records = await selectLetters(letters, named, options, ['open', 'discarded'])
@@ -57,7 +60,7 @@ export function addDlqReplay(parent: Command, terminal: Terminal): void {
         if (!isJson && copies.size > 0) for (const sentence of previewSentences(preview)) terminal.out(sentence)
         if (!isJson && gone.length > 0) terminal.out(`Left out, because no topic has the record any more: ${gone.join(', ')}.`)
         const decided = await decide(copies.size > 0, { ...options, yes: isConfirmed(options.confirm, copies.size) }, terminal)
-        const { owner, because = null, allowOlder = false } = options
+        const { allowOlder = false } = options
         const requested = decided === 'apply' ? await admin.request([...copies.values()], { owner, because, allowOlder }) : 0
         if (isJson) terminal.out(renderJson({ ...preview, gone, applied: decided === 'apply', requested }))
         else terminal.out(conclusion(decided, copies.size, requested))

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { moveReplay, type ReplayMove } from '../../src/admin/replay/replay-moves.ts'
 import { differencesOf, differenceSentence, unfinishedOf } from '../../src/admin/replay/replay-report.ts'
 import type { ReplayAdmin, ReplayView } from '../../src/admin/replay/replay-admin.ts'
+import { requireShowable } from '../../src/admin/showable-text.ts'
 import { createReplayAdmin } from '../../src/infra/postgres/admin/postgres-replay-admin.ts'
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
 import { OperatorError } from '../../src/std/failure.ts'
@@ -10,6 +11,7 @@ import { recordOutcome } from './intents-change.ts'
 import { renderJson } from './render-json.ts'
 import { renderTable } from './render-table.ts'
 import type { Terminal } from './terminal.ts'
+import { timeCell } from './time-cell.ts'
 import { wholeNumber } from './whole-number.ts'
 
 export function addReplayList(parent: Command, terminal: Terminal): void {
@@ -34,7 +36,7 @@ export function addReplayList(parent: Command, terminal: Terminal): void {
               `${readOf(replay).done} of ${readOf(replay).all}`,
               replay.released,
               replay.confirmed,
-              replay.createdAt.toISOString(),
+              timeCell(replay.createdAt),
               replay.requestedBy,
               replay.reason,
             ]),
@@ -114,8 +116,9 @@ export function addReplayMove(parent: Command, move: ReplayMove, terminal: Termi
     .option('--json', 'print one JSON object')
     .addHelpText('after', HELP[move])
     .action(async (id: string, options: { readonly owner: string; readonly reason: string; readonly json?: boolean }) => {
+      const act = { who: requireShowable('--owner', options.owner), reason: requireShowable('--reason', options.reason) }
       await withReplays(terminal, async (admin) => {
-        const { before, cancelled } = await moveReplay(admin, idOf(id), move, { who: options.owner, reason: options.reason })
+        const { before, cancelled } = await moveReplay(admin, idOf(id), move, act)
         if (options.json === true) return terminal.out(renderJson({ id, verb: move, before, cancelled }))
         const replay = await admin.find(id)
         const intents = move === 'cancel' ? `; ${cancelled} of its intents were cancelled` : ''

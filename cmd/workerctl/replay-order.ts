@@ -7,6 +7,7 @@ import { planSentences, type ReplayPlan } from '../../src/admin/replay/replay-pl
 import { parseBound, rangesOf, type ReplayBound } from '../../src/admin/replay/replay-range.ts'
 import { replayFilter, replayGroups, requireConfirmed, type TypedReplayFilter } from '../../src/admin/replay/replay-request.ts'
 import type { OperatorGroup } from '../../src/admin/operator-group.ts'
+import { requireShowable } from '../../src/admin/showable-text.ts'
 import { requireTopics } from '../../src/admin/require-topics.ts'
 import { mailChannels } from '../../src/daemon/compose/channels.ts'
 import { composeConsumers } from '../../src/daemon/compose/consumers.ts'
@@ -96,6 +97,10 @@ export function addReplayRun(parent: Command, terminal: Terminal): void {
       if (confirm !== undefined && (owner === undefined || reason === undefined)) {
         throw new OperatorError('Say who orders the replay and why: add --owner NAME and --reason TEXT. Nothing was started.')
       }
+      const act = {
+        who: owner === undefined ? '' : requireShowable('--owner', owner),
+        reason: reason === undefined ? '' : requireShowable('--reason', reason),
+      }
       await withPlans(ordering, terminal, async (plans, database) => {
         const effects = effectsOf(plans)
         if (json !== true) show(plans, terminal)
@@ -108,10 +113,7 @@ export function addReplayRun(parent: Command, terminal: Terminal): void {
           cap: ordering.cap,
           confirmed: plan.plan.effects,
         }))
-        const jobs =
-          confirm === undefined
-            ? []
-            : await createReplayAdmin(database, recordOutcome).create(orders, { who: owner ?? '', reason: reason ?? '' })
+        const jobs = confirm === undefined ? [] : await createReplayAdmin(database, recordOutcome).create(orders, act)
         if (json === true) return terminal.out(renderJson({ effects, plans, ordered: confirm !== undefined, jobs }))
         terminal.out(
           confirm === undefined

@@ -11,3 +11,10 @@ export function unknownWord(
   const near = nearest(word, candidates)
   return new OperatorError(`There is no ${what} "${word}"${near === null ? '' : ` (did you mean ${near}?)`}: ${way}.`)
 }
+
+/** The word as one of those that exist. @throws {OperatorError} it is none of them: with the nearest that is, and all that are */
+export function knownWord<Known extends string>(what: string, word: string, known: readonly Known[]): Known {
+  const found = known.find((one) => one === word)
+  if (found === undefined) throw unknownWord(what, word, known)
+  return found
+}

@@ -4,7 +4,7 @@ import { OperatorError } from '../../std/failure.ts'
 import { uuidOf } from '../intents/intent-filter.ts'
 import { parseTime } from '../offsets/reset-target.ts'
 import { findGroup, type OperatorGroup } from '../operator-group.ts'
-import { unknownWord } from '../unknown-word.ts'
+import { knownWord } from '../unknown-word.ts'
 import { letterStates, type DeadLetterFilter, type LetterState } from './dead-letter-admin.ts'
 import { parseLetter } from './letter-handle.ts'
 
@@ -36,8 +36,8 @@ export function letterFilter(
   return {
     letters: letters.map((letter) => parseLetter(letter, known.groups)),
     group: typed.group === undefined ? null : findGroup(known.groups, typed.group).id,
-    reason: typed.reason === undefined ? null : oneOf('reason', typed.reason, deadLetterReasons),
-    type: typed.type === undefined ? null : oneOf('type', typed.type, types),
+    reason: typed.reason === undefined ? null : knownWord('reason', typed.reason, deadLetterReasons),
+    type: typed.type === undefined ? null : knownWord('type', typed.type, types),
     eventId: uuidOf('--event', typed.event),
     fingerprint: typed.fingerprint === undefined ? null : fingerprintIn(typed.fingerprint),
     since: typed.since === undefined ? null : parseTime('--since', typed.since),
@@ -52,11 +52,6 @@ export function requireLetterSelection({ letters, group, reason, type, eventId, 
   throw new OperatorError('Select the dead letters: give GROUP/PARTITION/OFFSET, or a filter such as --fingerprint 0123456789ab.')
 }
 
-function oneOf(what: string, word: string, known: readonly string[]): string {
-  if (known.includes(word)) return word
-  throw unknownWord(what, word, known)
-}
-
 /** @throws {OperatorError} it is none */
 export function fingerprintIn(text: string): string {
   const fingerprint = text.trim().toLowerCase()
@@ -65,10 +60,7 @@ export function fingerprintIn(text: string): string {
 }
 
 function statesIn(text: string | undefined, areNamed: boolean): readonly LetterState[] {
-  if (text === 'all' || (text === undefined && areNamed)) return letterStates
-  const wanted = text ?? 'open'
-  const state = letterStates.find((known) => known === wanted)
-  if (state !== undefined) return [state]
-  const words = [...letterStates, 'all']
-  throw unknownWord('state', wanted, words)
+  if (text === undefined && areNamed) return letterStates
+  const state = knownWord('state', text ?? 'open', [...letterStates, 'all' as const])
+  return state === 'all' ? letterStates : [state]
 }

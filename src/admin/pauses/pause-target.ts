@@ -2,7 +2,7 @@ import type { PauseScope, PauseTarget } from '../../model/pause.ts'
 import { OperatorError } from '../../std/failure.ts'
 import { uuidOf } from '../intents/intent-filter.ts'
 import { findGroup, type OperatorGroup } from '../operator-group.ts'
-import { unknownWord } from '../unknown-word.ts'
+import { knownWord } from '../unknown-word.ts'
 
 /** As an operator types it. */
 export interface TypedTarget {
@@ -37,9 +37,9 @@ export function pauseTarget({ scope, target, partition, group }: TypedTarget, na
 function nameOf(scope: Exclude<PauseScope, 'group' | 'partition'>, target: string, { channels, types }: PauseNames): string {
   switch (scope) {
     case 'channel':
-      return oneOf('channel', target, channels)
+      return knownWord('channel', target, channels)
     case 'type':
-      return oneOf('event type', target, types)
+      return knownWord('event type', target, types)
     case 'campaign':
     case 'destination':
       return uuidOf(scope, target)
@@ -48,23 +48,5 @@ function nameOf(scope: Exclude<PauseScope, 'group' | 'partition'>, target: strin
 
 function partitionOf(typed: string): string {
   if (/^\d{1,9}$/.test(typed)) return String(Number(typed))
-  throw new OperatorError(`"${typed}" is not the number of a partition.`)
-}
-
-function oneOf<Known extends string>(what: string, typed: string, known: readonly Known[]): Known {
-  const found = known.find((name) => name === typed)
-  if (found === undefined) throw unknownWord(what, typed, known)
-  return found
-}
-
-/**
- * Owner and reason are shown in logs, health and `/status`.
- *
- * @throws {OperatorError} a text is empty, longer than 200 characters or several lines, or holds an address.
- */
-export function requireShowable(option: '--owner' | '--reason', text: string): string {
-  const shown = text.trim()
-  if (shown.includes('@')) throw new OperatorError(`${option} is shown in logs and /status: give no address, but a name or a team.`)
-  if (shown !== '' && shown.length <= 200 && !/\p{Cc}/u.test(shown)) return shown
-  throw new OperatorError(`${option} must be one line of 1 to 200 characters.`)
+  throw new OperatorError(`"${typed}" is not the number of a partition: give one such as 3, as "offsets show" lists them.`)
 }

@@ -3,6 +3,7 @@ import type { ReplayFilter } from '../../model/replay.ts'
 import { OperatorError } from '../../std/failure.ts'
 import { uuidOf } from '../intents/intent-filter.ts'
 import { findGroup, type OperatorGroup } from '../operator-group.ts'
+import { knownWord } from '../unknown-word.ts'
 
 /** The filter as an operator types it; lists are separated by commas. */
 export interface TypedReplayFilter {
@@ -14,9 +15,7 @@ export interface TypedReplayFilter {
 
 /** @throws {OperatorError} naming the option that is wrong. */
 export function replayFilter(typed: TypedReplayFilter): ReplayFilter {
-  const types = partsOf('--type', typed.type)
-  const strange = types.find((type) => !eventTypes.some((known) => known === type))
-  if (strange !== undefined) throw new OperatorError(`There is no event type "${strange}": give one of ${eventTypes.join(', ')}.`)
+  const types = partsOf('--type', typed.type).map((type) => knownWord('event type', type, eventTypes))
   return {
     types,
     campaigns: idsOf('--campaign', typed.campaign),

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import { run } from '../../../cmd/workerctl/run.ts'
 import { intentStates } from '../../../src/admin/intents/intent-filter.ts'
+import { eventTypes } from '../../../src/events/catalogue/catalogue.ts'
 import { knownGroups } from '../../../src/consumers/registry.ts'
 import { outboxReasons } from '../../../src/model/outbox-reason.ts'
 import { deadLetterReasons } from '../../../src/model/dead-letter-reason.ts'
@@ -28,6 +29,29 @@ it.each([
   [
     ['offsets', 'reset', '--group', 'email-workers', '--to', 'latets'],
     '--to "latets" is not a position (did you mean latest?): give earliest, latest, committed, an offset such as 1200, or an RFC 3339 time such as 2026-01-31T00:00:00Z.',
+  ],
+  [
+    ['dlq', 'discard', 'email-workers/3/4711', '--owner', 'ada@example.com', '--because', 'a test'],
+    '--owner is kept and shown to others: give no address, but a name, a team or a ticket.',
+  ],
+  [
+    ['dlq', 'discard', 'email-workers/3/4711', '--owner', 'ada', '--because', 'ada@example.com left'],
+    '--because is kept and shown to others: give no address, but a name, a team or a ticket.',
+  ],
+  [['dlq', 'replay', 'email-workers/3/4711', '--owner', ' '], '--owner must be one line of 1 to 200 characters.'],
+  [['dlq', 'edit', 'email-workers/3/4711', '--file', '-', '--owner', ''], '--owner must be one line of 1 to 200 characters.'],
+  [
+    ['dlq', 'note', '0123456789ab', '--note', 'for ada@example.com'],
+    '--note is kept and shown to others: give no address, but a name, a team or a ticket.',
+  ],
+  [['replay', 'cancel', '12', '--owner', '', '--reason', 'wrong'], '--owner must be one line of 1 to 200 characters.'],
+  [
+    ['replay', 'run', '--group', 'email-workers', '--from', 'earliest', '--confirm', '1', '--owner', 'ada', '--reason', 'a\nb'],
+    '--reason must be one line of 1 to 200 characters.',
+  ],
+  [
+    ['replay', 'plan', '--group', 'email-workers', '--from', 'earliest', '--type', 'user.signedup'],
+    `There is no event type "user.signedup" (did you mean user.signed_up?): give one of ${eventTypes.join(', ')}.`,
   ],
   [['timeline'], 'Give exactly one of --user, --email, --event, --campaign and --reward.'],
   [['suppressions', 'remove'], 'Select the suppressions: give --email, --user, --account, --reason, --since or --before.'],

@@ -101,7 +101,7 @@ class Collected {
       const { value } = letter.record
       this.#bytes += value?.length ?? 0
       if (this.#bytes > MOST_BYTES)
-        throw new OperatorError('These dead letters have more than 256 MiB together: narrow the filter, or lower --limit.')
+        throw new OperatorError('These dead letters have more than 256 MiB together: take them in parts, such as by --since and --until.')
       this.letters.set(key, { ...letter, record: copied(letter.record) })
     }
     return this.isComplete() ? 'enough' : 'go on'
