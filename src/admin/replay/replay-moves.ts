@@ -15,7 +15,7 @@ const CANCELLED_AT_ONCE = 1_000
 
 /**
  * Pauses, resumes or cancels a replay. A chunk that is being accepted ends first; afterwards nothing more is read or released. A cancellation
- * also cancels the intents that no worker has.
+ * also cancels the intents that no worker has; repeated, it cancels those that it did not reach.
  *
  * @returns the state before, and how many intents were cancelled
  * @throws {OperatorError} there is no such replay, or it is in another state
@@ -28,19 +28,23 @@ export async function moveReplay(
 ): Promise<{ readonly before: ReplayState; readonly cancelled: number }> {
   const { from, to, action } = moves[move]
   const before = await admin.move(id, from, to, action, act)
-  if (before === null) {
-    const found = await admin.find(id)
-    throw new OperatorError(
-      found === null
-        ? `There is no replay ${id}: replay list shows which there are.`
-        : `Replay ${id} is ${found.state}, and only one that is ${from.join(' or ')} can be ${action}. Nothing was changed.`,
-    )
-  }
+  if (before !== null) return { before, cancelled: move === 'cancel' ? await cancelAll(admin, id) : 0 }
+  const found = await admin.find(id)
+  // An earlier command may have been interrupted, and workers have given intents back since.
+  const cancelled = move === 'cancel' && found?.state === 'cancelled' ? await cancelAll(admin, id) : 0
+  if (found !== null && cancelled > 0) return { before: found.state, cancelled }
+  throw new OperatorError(
+    found === null
+      ? `There is no replay ${id}: replay list shows which there are.`
+      : `Replay ${id} is ${found.state}, and only one that is ${from.join(' or ')} can be ${action}. Nothing was changed.`,
+  )
+}
+
+async function cancelAll(admin: Pick<ReplayAdmin, 'cancelIntents'>, id: string): Promise<number> {
   let cancelled = 0
-  while (move === 'cancel') {
+  for (;;) {
     const some = await admin.cancelIntents(id, CANCELLED_AT_ONCE)
+    if (some === 0) return cancelled
     cancelled += some
-    if (some === 0) break
   }
-  return { before, cancelled }
 }

@@ -140,6 +140,18 @@ describe('a job', () => {
     ])
   })
 
+  it('whose cancellation was interrupted is cancelled to the end by a second one, and refuses a third', async () => {
+    const id = await order()
+    const job = await claimed()
+    await writerOf(job).accept(chunk({ next: 1n, events: [replay(event(0n, [mail(randomUUID())]))] }))
+    await admin().move(id, ['running'], 'cancelled', 'cancelled', act)
+    expect(await moveReplay(admin(), id, 'cancel', act)).toEqual({ before: 'cancelled', cancelled: 1 })
+    expect((await intents()).map(({ state }) => state)).toEqual(['cancelled'])
+    await expect(moveReplay(admin(), id, 'cancel', act)).rejects.toThrow(
+      `Replay ${id} is cancelled, and only one that is queued or running or paused can be cancelled`,
+    )
+  })
+
   it('releases one intent in its first second, and is done when it is read and none is left', async () => {
     const id = await order()
     const job = await claimed()
