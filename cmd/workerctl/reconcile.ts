@@ -1,7 +1,5 @@
 import type { Command } from 'commander'
 import type { Config } from '../../config/load.ts'
-import { createPublisher } from '../../src/events/publisher.ts'
-import { createEventProducer } from '../../src/infra/kafka/producer/kafka-event-transport.ts'
 import { createFactReader } from '../../src/infra/postgres/admin/postgres-fact-reader.ts'
 import { createProgressAdmin } from '../../src/infra/postgres/admin/postgres-progress-admin.ts'
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
@@ -12,7 +10,6 @@ import {
   reconcile,
   type CoveringGroup,
   type FactReader,
-  type PlatformFact,
   type Reconciliation,
   type Window,
 } from '../../src/admin/reconcile-facts.ts'
@@ -25,6 +22,7 @@ import type { Database } from '../../src/std/sql.ts'
 import { defaultGroups } from '../../src/consumers/registry.ts'
 import { configure, WHOLE_TABLE_MS, withDatabase } from './connections.ts'
 import { decide, unapplied, type Decision } from './decide.ts'
+import { withPublisher } from './events-publisher.ts'
 import { renderJson } from './render-json.ts'
 import { renderTable } from './render-table.ts'
 import type { Terminal } from './terminal.ts'
@@ -100,10 +98,10 @@ export function addReconcile(parent: Command, terminal: Terminal): void {
           const decided = await decide(missing > 0, { ...options, dryRun: options.publish !== true }, terminal)
           const done = { published: 0, unpublishable: 0 }
           if (decided === 'apply') {
-            await withPublisher(config, async (publish) => {
+            await withPublisher(config, async (publisher) => {
               await reconcile(reader, query, async (facts) => {
                 for (let at = 0; at < facts.length; at += BATCH) {
-                  const { published, unpublishable } = await publish(facts.slice(at, at + BATCH))
+                  const { published, unpublishable } = await publishFacts(publisher, facts.slice(at, at + BATCH))
                   done.published += published
                   done.unpublishable += unpublishable
                 }
@@ -171,25 +169,6 @@ async function windowOf(reader: FactReader, { accept }: Config, chosen: { since:
     `Nothing can be compared: the window would begin at ${window.since.toISOString()} and end at ${window.until.toISOString()}. ` +
       `The groups have run for too short a time, or --since is after --until: give --since (the time from which facts should have outcomes) and --until.`,
   )
-}
-
-async function withPublisher(
-  { kafka }: Config,
-  work: (publish: (facts: readonly PlatformFact[]) => ReturnType<typeof publishFacts>) => Promise<void>,
-): Promise<void> {
-  const transport = createEventProducer({
-    brokers: kafka.brokers,
-    clientId: `${kafka.clientId}-workerctl`,
-    tls: kafka.tls,
-    sasl: kafka.sasl,
-  })
-  await transport.connect()
-  try {
-    const publisher = createPublisher({ transport, topic: kafka.topic })
-    await work((facts) => publishFacts(publisher, facts))
-  } finally {
-    await transport.disconnect()
-  }
 }
 
 function show(found: Reconciliation, groups: readonly CoveringGroup[], { since, until }: Window, terminal: Terminal): void {

@@ -14,6 +14,10 @@ import { addDlqList } from './dlq-list.ts'
 import { addDlqReplay } from './dlq-replay.ts'
 import { addDlqShow } from './dlq-show.ts'
 import { addDoctor } from './doctor.ts'
+import { addEventsPublish } from './events-publish.ts'
+import { addEventsSearch } from './events-search.ts'
+import { addEventsShow } from './events-show.ts'
+import { addEventsTail } from './events-tail.ts'
 import { addForget } from './forget.ts'
 import { addIntentsChange } from './intents-change.ts'
 import { addIntentsList } from './intents-list.ts'
@@ -79,6 +83,11 @@ export function createProgram(terminal: Terminal): Command {
   addTopicsApply(topics, terminal)
   addTopicsVerify(topics, terminal)
   addTopicsAcls(topics, terminal)
+  const events = program.command('events').description('the records of a topic')
+  addEventsTail(events, terminal)
+  addEventsShow(events, terminal)
+  addEventsSearch(events, terminal)
+  addEventsPublish(events, terminal)
   const offsets = program.command('offsets').description('the offsets of the groups in their topics')
   addOffsetsShow(offsets, terminal)
   addOffsetsReset(offsets, terminal)

@@ -46,6 +46,7 @@ describe('files of the program', () => {
     const calendars = [
       'cmd/catalogue/rehearse.ts',
       'cmd/workerctl/dlq-context.ts',
+      'cmd/workerctl/events-search.ts',
       'cmd/workerctl/offsets-reset.ts',
       'cmd/workerctl/reconcile.ts',
       'cmd/workerctl/replay-order.ts',
