@@ -34,6 +34,7 @@ import type { Log } from '../infra/telemetry/log.ts'
 import { countFacts } from '../infra/telemetry/metrics-observer.ts'
 import { createMetrics } from '../infra/telemetry/metrics.ts'
 import type { Tracing } from '../infra/telemetry/otlp-tracing.ts'
+import { isGroupPaused } from '../model/pause.ts'
 import type { OwnTables } from '../model/projection.ts'
 import { createOutboxRelay } from '../outbox/outbox-relay.ts'
 import { tracedSender } from '../outbox/traced-sender.ts'
@@ -163,7 +164,6 @@ export function createApp(
     owner: `${hostname()}:${process.pid}:${randomUUID()}`,
   }
   const groups = consumers.map((consumer) => composeGroup(consumer, shared))
-  const replays = composeReplays(shared, groups, pools)
 
   let phase: 'booting' | 'running' | 'stopping' = 'booting'
   let quietSince: number | null = null
@@ -183,6 +183,8 @@ export function createApp(
   )
   const statements = watchStatements(pools, prompt, observe)
   const pauses = composePauses({ groups, sql: prompt, store: intentStore, clock, observe, onWaiting: (sentence) => log.warn(sentence) })
+  const isPaused = (group: string) => isGroupPaused(pauses.current(), group)
+  const replays = composeReplays(shared, groups, pools, isPaused)
   const reports = composeReports({
     pauses,
     config,
@@ -266,7 +268,7 @@ export function createApp(
       config,
       pools,
       groups,
-      isQuiet: () => quietSince !== null,
+      takesNothing: (group) => quietSince !== null || isPaused(group),
       breakerRecord,
       intentStore,
       leaderboard,

@@ -20,8 +20,8 @@ export interface MaintenanceSettings {
   readonly config: Config
   readonly pools: Pools
   readonly groups: readonly Pick<Group, 'id' | 'topic' | 'kinds' | 'replaying'>[]
-  /** Whether no new work is to be taken. */
-  readonly isQuiet: () => boolean
+  /** Whether the group is to take no new work. */
+  readonly takesNothing: (group: string) => boolean
   readonly breakerRecord: BreakerRecord
   readonly intentStore: IntentStore
   readonly leaderboard: ReturnType<typeof createLeaderboard>
@@ -58,11 +58,10 @@ export function startMaintenance(tasks: Tasks, settings: MaintenanceSettings): v
   tasks.schedule('paused campaigns', campaignPausedRecheckMs, RESUME_MS + statementMs, () => resumePausedCampaigns(settings))
   tasks.schedule('open breakers', BREAKERS_MS, statementMs, () => settings.breakerRecord.write())
   for (const { id, topic, replaying } of groups) {
-    const { clock, observe, signal, isQuiet } = settings
-    const replayer = createLetterReplayer({ group: id, topic, replaying, store: createLetterStore(settings.pools.accept), clock, observe })
-    tasks.schedule(`dead letters of ${id}`, REPLAY_MS, TURN_MS + REPLAY_STATEMENTS * settings.pools.accept.longestStatementMs, async () => {
-      if (!isQuiet()) await replayer.turn(signal)
-    })
+    const { clock, observe, signal, takesNothing } = settings
+    const store = createLetterStore(settings.pools.accept)
+    const replayer = createLetterReplayer({ group: id, topic, replaying, isHeld: () => takesNothing(id), store, clock, observe })
+    tasks.schedule(`dead letters of ${id}`, REPLAY_MS, TURN_MS + REPLAY_STATEMENTS * settings.pools.accept.longestStatementMs, () => replayer.turn(signal))
   }
   for (const { id, kinds } of groups) {
     for (const channel of kinds.channels) {

@@ -26,7 +26,7 @@ export type Replayed =
 
 /** How many letters are looked up at a time. */
 const LOOK = 50
-/** A turn ends after so long, and the next one continues; milliseconds. */
+/** A turn begins no letter after so long, and the next one continues; milliseconds. */
 export const TURN_MS = 5_000
 
 /**
@@ -38,17 +38,21 @@ export function createLetterReplayer(of: {
   readonly group: string
   readonly topic: string
   readonly replaying: ReplayingGroup
+  /** Whether the group is to take no new work: no letter is begun meanwhile. */
+  readonly isHeld: () => boolean
   readonly store: LetterStore
   readonly clock: Clock
   readonly observe: Observe
 }): { turn(signal: AbortSignal): Promise<void> } {
-  const { group, topic, replaying, store, clock, observe } = of
+  const { group, topic, replaying, isHeld, store, clock, observe } = of
 
-  async function replayNext(signal: AbortSignal): Promise<boolean> {
+  /** True when there may be more, and time for it. */
+  async function replayNext(signal: AbortSignal, until: number): Promise<boolean> {
+    if (isHeld()) return false
     const letters = await store.requested(group, topic, LOOK)
     let ended = 0
     for (const letter of letters) {
-      if (signal.aborted) return false
+      if (signal.aborted || isHeld() || clock.monotonic() >= until) return false
       const result = await replayLetter(letter, replaying, (event) => store.replay(letter, event, replaying.project), signal)
       if (result.is === 'lost') continue
       if (result.is === 'failed' && !(await store.fail(letter, result.failure))) continue
@@ -69,7 +73,7 @@ export function createLetterReplayer(of: {
   return {
     turn: async (signal) => {
       const until = clock.monotonic() + TURN_MS
-      while ((await replayNext(signal)) && clock.monotonic() < until);
+      while (await replayNext(signal, until));
     },
   }
 }

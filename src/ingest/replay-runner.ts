@@ -17,6 +17,8 @@ export interface ReplayRunnerSettings {
     { readonly consumer: Consumer; readonly reader: Omit<ChunkReader, 'consumer' | 'filter' | 'selects'> }
   >
   readonly jobs: ReplayJobs
+  /** Whether an operator has paused the group: none of its jobs is done meanwhile. */
+  readonly isPaused: (group: string) => boolean
   /** Where a claimed job writes. */
   readonly storeOf: (job: ReplayJob) => ReplayStore
   readonly read: RangeReader
@@ -30,8 +32,8 @@ export interface ReplayRunnerSettings {
 /** Does the replays that operators ordered, one at a time. */
 export interface ReplayRunner {
   /**
-   * Renews the lease of the job at hand and releases the next of its intents, or claims a job. To be called every second. Rejects when the
-   * database does not answer; the next call is the retry.
+   * Renews the lease of the job at hand and releases the next of its intents, or claims a job. The job of a group that is paused is given back.
+   * To be called every second. Rejects when the database does not answer; the next call is the retry.
    */
   turn(): Promise<void>
   /** Whether a job is at hand. */
@@ -57,7 +59,8 @@ export function createReplayRunner(settings: ReplayRunnerSettings): ReplayRunner
   async function turn(): Promise<void> {
     if (running === null) {
       if (isQuiet || stopping) return
-      const job = await jobs.claim([...groups.keys()], owner, LEASE_MS)
+      const free = [...groups.keys()].filter((group) => !settings.isPaused(group))
+      const job = free.length === 0 ? null : await jobs.claim(free, owner, LEASE_MS)
       if (job === null) return
       // Ordered to stop meanwhile.
       if (isQuiet || stopping) return jobs.release(job.claim)
@@ -67,6 +70,11 @@ export function createReplayRunner(settings: ReplayRunnerSettings): ReplayRunner
       return
     }
     const { job } = running
+    if (settings.isPaused(job.group)) {
+      await giveBack()
+      report(job, 'lost')
+      return
+    }
     const turned = await jobs.turn(job, LEASE_MS)
     if (turned.is === 'turned' && turned.left) return
     report(job, turned.is === 'lost' ? 'lost' : 'done')

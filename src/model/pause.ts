@@ -35,6 +35,11 @@ export function coversGroup(pause: PauseTarget, group: string): boolean {
   return pause.group === null || pause.group === group
 }
 
+/** Whether the group itself is paused: it reads nothing, decides nothing and executes nothing. */
+export function isGroupPaused(pauses: readonly Pause[], group: string): boolean {
+  return pauses.some((pause) => pause.scope === 'group' && coversGroup(pause, group))
+}
+
 /** The pause that keeps a group from reading a partition: of the group or of the partition; null without one. */
 export function pauseOfPartition(pauses: readonly Pause[], group: string, partition: number): Pause | null {
   const covers = ({ scope, target }: Pause) => scope === 'group' || (scope === 'partition' && target === String(partition))

@@ -19,10 +19,12 @@ export function composeReplays(
   shared: Pick<Shared, 'kafka' | 'admin' | 'clock' | 'observe' | 'owner'> & { readonly config: Config },
   groups: readonly Pick<Group, 'id' | 'consumer' | 'reader'>[],
   pools: Pick<Pools, 'accept' | 'delivery'>,
+  isPaused: (group: string) => boolean,
 ): ReplayRunner & { schedule(tasks: Tasks): void } {
   const { kafka, admin, clock, observe, owner } = shared
   const runner = createReplayRunner({
     groups: new Map(groups.map(({ id, consumer, reader }) => [id, { consumer, reader }])),
+    isPaused,
     jobs: createReplayJobs(pools.delivery),
     storeOf: (job) => createReplayStore(pools.accept, job, mailChannels),
     read: rangeReader({ ...kafka, clientId: `${kafka.clientId}-replay` }),

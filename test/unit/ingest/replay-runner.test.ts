@@ -1,0 +1,86 @@
+import { expect, it } from 'vitest'
+import type { ReplayJob, ReplayJobs } from '../../../src/ingest/replay-job.ts'
+import { createReplayRunner } from '../../../src/ingest/replay-runner.ts'
+import type { Fact } from '../../../src/model/fact.ts'
+import { createAutoAdvancingClock } from '../../support/auto-advancing-clock.ts'
+import { MemoryAcceptStore } from '../../support/memory-accept-store.ts'
+
+const group = 'test-workers'
+const job: ReplayJob = {
+  id: '1',
+  group,
+  topic: 'domain-events',
+  topicId: null,
+  filter: { types: [], campaigns: [], users: [], events: [] },
+  allowOlder: false,
+  eventRate: 100,
+  sendRate: 100,
+  cap: 5,
+  ranges: [{ partition: 0, from: 0n, to: 5n, next: 0n }],
+  claim: { id: '1', owner: 'this process', claims: 1 },
+}
+
+/** A runner whose job is read until it is stopped, and what it asks of the jobs. */
+function runnerOf(isPaused: (group: string) => boolean) {
+  const calls: string[] = []
+  const facts: Fact[] = []
+  const jobs: ReplayJobs = {
+    claim: async (groups) => {
+      calls.push(`claim of ${groups.join(' ')}`)
+      return groups.includes(group) ? job : null
+    },
+    turn: async () => {
+      calls.push('turn')
+      return { is: 'turned', released: 1, left: true }
+    },
+    wasRead: async () => void calls.push('read'),
+    fail: async () => void calls.push('fail'),
+    release: async () => void calls.push('release'),
+  }
+  const runner = createReplayRunner({
+    groups: new Map(
+      [group, 'other-workers'].map((id) => [
+        id,
+        {
+          consumer: { name: id, types: ['user.*'], accept: () => [], kinds: [] },
+          reader: { maxEventBytes: 100_000, chunkEvents: 2, chunkBytes: 100_000, dedupeHorizon: () => 0 },
+        },
+      ]),
+    ),
+    isPaused,
+    jobs,
+    storeOf: () => new MemoryAcceptStore(),
+    read: (_request, _onBatch, signal) => {
+      if (signal.aborted) return Promise.resolve()
+      return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+    },
+    admin: { ranges: () => Promise.resolve(new Map()), topicId: () => Promise.resolve(null) },
+    owner: 'this process',
+    clock: createAutoAdvancingClock(),
+    observe: (fact) => facts.push(fact),
+  })
+  return { runner, calls, facts }
+}
+
+it('a paused group has no replay: its jobs are not claimed, and one at hand is given back without another release', async () => {
+  let paused = false
+  const { runner, calls, facts } = runnerOf((id) => paused && id === group)
+  await runner.turn()
+  await runner.turn()
+  paused = true
+  await runner.turn()
+  expect(runner.isBusy()).toBe(false)
+  await runner.turn()
+  expect(calls).toEqual([`claim of ${group} other-workers`, 'turn', 'release', 'claim of other-workers'])
+  expect(facts.flatMap((fact) => (fact.is === 'replay' ? [fact.what] : []))).toEqual(['claimed', 'lost'])
+  paused = false
+  await runner.turn()
+  expect(runner.isBusy()).toBe(true)
+  await runner.stop()
+})
+
+it('while all groups are paused, no replay is looked for', async () => {
+  const { runner, calls } = runnerOf(() => true)
+  await runner.turn()
+  expect(calls).toEqual([])
+})
