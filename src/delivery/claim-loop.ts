@@ -214,11 +214,13 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
       })
       const full = intents.length === limit
       const isOfAll = pass.passesOver.length === 0
-      deferredHere?.claimed(request, intents, !full && isOfAll)
+      const ofReplays = intents.filter((intent) => intent.class === 'replay').length
+      const hasRoomForReplays = ofReplays < replays
+      // Without it, intents of replays may be left for any destination.
+      deferredHere?.claimed(request, intents, !full && isOfAll && hasRoomForReplays)
       if (full || !isOfAll || writes !== writesBefore) short.delete(channel)
       else short.add(channel)
-      const ofReplays = intents.filter((intent) => intent.class === 'replay').length
-      if (replays > 0 && ofReplays >= replays) moreReplays.add(channel)
+      if (replays > 0 && !hasRoomForReplays) moreReplays.add(channel)
       else if (isOfAll && !full && replays > 0) moreReplays.delete(channel)
       if (intents.length > 0) observe({ is: 'claimed', group, channel, count: intents.length })
       const unpaused = await withoutPaused(intents)

@@ -95,6 +95,19 @@ describe('claim by destination', () => {
     expect(keysOf(await store.claim(request({ deferred: permits })))).toEqual(['replay'])
   })
 
+  it('takes no more of replays than it may, deferred and due ones together', async () => {
+    await insertIntents(
+      database.sql,
+      ...['e1', 'e1', 'e2', 'e3'].map((destination, n) => deferred(`replay ${n}`, destination, { class: 'replay' })),
+      deferred('broadcast', 'e4', { class: 'broadcast' }),
+      { key: 'due replay', class: 'replay' },
+    )
+    const permits = ['e1', 'e2', 'e3', 'e4'].map((destination) => ({ destination, permits: 2 }))
+    const claim = async (replays: number) => keysOf(await store.claim(request({ replays, deferred: permits })))
+    expect((await claim(2)).toSorted()).toEqual(['broadcast', 'replay 0', 'replay 1'])
+    expect((await claim(3)).toSorted()).toEqual(['due replay', 'replay 2', 'replay 3'])
+  })
+
   it('leaves the rest of a claim to due intents, and takes it if there are none', async () => {
     await insertIntents(
       database.sql,

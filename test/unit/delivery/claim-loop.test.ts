@@ -5,7 +5,7 @@ import type { TransactionChannel } from '../../../src/delivery/transaction-chann
 import { SqlError } from '../../../src/std/sql.ts'
 import { sampleIntent } from '../../support/sample-intent.ts'
 import { mailKind } from './delivery-fixture.ts'
-import { accepted, broadcastKind, classes, fixtureOf, mails, nobody, soon, stopWorkers, webhookKind } from './worker-pool-fixture.ts'
+import { accepted, broadcastKind, classes, fixtureOf, hooks, mails, nobody, soon, stopWorkers, webhookKind } from './worker-pool-fixture.ts'
 
 afterEach(stopWorkers)
 
@@ -205,6 +205,17 @@ describe('claiming', () => {
     sending[0]?.end()
     await soon(() => expect(sending).toHaveLength(3))
     expect(store.due).toHaveLength(17)
+  })
+
+  it('claims deferred intents of replays that it had no room for as others end, without another search', async () => {
+    const { store, workers } = fixtureOf({ poolSize: 8, kinds: [webhookKind] })
+    const replays = hooks(6).map((intent) => ({ ...intent, class: 'replay' as const, destination: `endpoint-${intent.id}` }))
+    store.due.push(...replays)
+    for (const intent of replays) store.deferred.add(intent)
+    store.deferredElsewhere = replays.map(({ destination }) => destination)
+    workers.start()
+    await soon(() => expect(store.settled).toHaveLength(6))
+    expect(store.claims.filter(({ replays: room }) => room > 2)).toEqual([])
   })
 
   it('leaves intents of replays alone for as long as live ones are due', async () => {

@@ -72,24 +72,28 @@ const walk = (notPassedOver: string, position: number, before: readonly string[]
      AND kind || '/' || version = ANY ($3::text[]) AND ${notPassedOver}
    ORDER BY due_at, id
    LIMIT least($4::int - (SELECT least(count(*), $11::int) FROM deferred)${before.map((name) => ` - (SELECT count(*) FROM ${name})`).join('')},
-               CASE WHEN ($7::text[])[${position}] = 'replay' THEN $13::int END)
+               CASE WHEN ($7::text[])[${position}] = 'replay' THEN greatest(0, $13::int - (SELECT count(*) FROM deferred WHERE class = 'replay')) END)
      FOR UPDATE SKIP LOCKED`
 
-/** Deferred intents of replays are claimed while no live one is due; they are few, because only released ones are ever deferred. */
+/** Deferred intents of replays are claimed while no live one is due. */
 const mayReplay = `
   ($13 > 0 AND NOT EXISTS (
     SELECT FROM worker.intents WHERE group_name = $1 AND channel = $2 AND class = 'live' AND state IN ('pending', 'ambiguous') AND due_at <= now()))`
 
-// Live ones of a destination before its others; by id, which is the order of accepting.
+// Live ones of a destination before its others; by id, which is the order of accepting. After an outage of many endpoints, deferred intents of
+// a replay could take all workers, so no more of them than of due ones are taken.
 const deferred = (notPassedOver: string) => `
-  SELECT claimable.id FROM unnest($9::text[], $10::int[]) AS d (destination, permits)
-   CROSS JOIN LATERAL (
-     SELECT id FROM worker.intents
-      WHERE group_name = $1 AND channel = $2 AND destination = d.destination AND ${isDeferred}
-        AND kind || '/' || version = ANY ($3::text[]) AND ${notPassedOver} AND (class <> 'replay' OR ${mayReplay})
-      ORDER BY (class <> 'live'), id
-      LIMIT d.permits
-        FOR UPDATE SKIP LOCKED) AS claimable
+  SELECT id, class FROM (
+    SELECT claimable.id, claimable.class, count(*) FILTER (WHERE claimable.class = 'replay') OVER (ROWS UNBOUNDED PRECEDING) AS replays
+      FROM unnest($9::text[], $10::int[]) AS d (destination, permits)
+     CROSS JOIN LATERAL (
+       SELECT id, class FROM worker.intents
+        WHERE group_name = $1 AND channel = $2 AND destination = d.destination AND ${isDeferred}
+          AND kind || '/' || version = ANY ($3::text[]) AND ${notPassedOver} AND (class <> 'replay' OR ${mayReplay})
+        ORDER BY (class <> 'live'), id
+        LIMIT d.permits
+          FOR UPDATE SKIP LOCKED) AS claimable) AS counted
+   WHERE class <> 'replay' OR replays <= $13
    LIMIT $4`
 
 // From here on a deferred intent is due like any other, in case its worker is lost. The ids reach the UPDATE as an array, so that it uses
