@@ -4,6 +4,7 @@ import type { ReplayOrder } from '../../../src/admin/replay/replay-admin.ts'
 import { moveReplay } from '../../../src/admin/replay/replay-moves.ts'
 import { PlanTally } from '../../../src/admin/replay/replay-plan.ts'
 import { createForgetter } from '../../../src/infra/postgres/admin/postgres-forgetter.ts'
+import { createPauseAdmin } from '../../../src/infra/postgres/admin/postgres-pause-admin.ts'
 import { createReplayAdmin } from '../../../src/infra/postgres/admin/postgres-replay-admin.ts'
 import { createReplayJobs } from '../../../src/infra/postgres/ingest/postgres-replay-jobs.ts'
 import { createRehearsalStore, createReplayStore } from '../../../src/infra/postgres/ingest/postgres-replay-store.ts'
@@ -165,6 +166,21 @@ describe('a job', () => {
     await jobs().wasRead(job.claim)
     expect(await jobs().turn(job, 60_000)).toEqual({ is: 'turned', released: 0, left: false })
     expect(await admin().find(id)).toMatchObject({ state: 'done', released: 2, owner: null })
+  })
+
+  it('releases nothing of a channel while that is paused in its group, so that its ramp begins when it is resumed', async () => {
+    await order()
+    const job = await claimed()
+    await writerOf(job).accept(chunk({ next: 100n, events: [replay(event(0n, [mail(randomUUID())]))] }))
+    await jobs().wasRead(job.claim)
+    const pauses = createPauseAdmin(db)
+    const email = { scope: 'channel', group, target: 'email' } as const
+    const by = { owner: 'ada', reason: 'a test', forMs: null }
+    await pauses.begin({ scope: 'channel', group, target: 'webhook', ...by }, false)
+    await pauses.begin({ ...email, ...by }, false)
+    expect(await jobs().turn(job, 60_000)).toEqual({ is: 'turned', released: 0, left: true })
+    await pauses.end(email, 'ada')
+    expect(await jobs().turn(job, 60_000)).toEqual({ is: 'turned', released: 1, left: false })
   })
 })
 

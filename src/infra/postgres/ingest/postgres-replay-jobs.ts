@@ -2,6 +2,7 @@ import type { ReplayClaim, ReplayJob, ReplayJobs, ReplayTurn } from '../../../in
 import { nextRelease } from '../../../model/replay-ramp.ts'
 import { REPLAY_WAITING, type ReplayFilter } from '../../../model/replay.ts'
 import type { Database, Sql } from '../../../std/sql.ts'
+import { isActivePause } from '../intents/paused-intents.ts'
 
 /** The replays in `worker.replay_jobs`, for the daemon that does them. */
 export function createReplayJobs(database: Database): ReplayJobs {
@@ -111,13 +112,17 @@ async function turn(tx: Sql, job: ReplayJob, leaseMs: number): Promise<ReplayTur
   return { is: 'turned', released, left }
 }
 
-// One more is looked for than is released: whether any is left. Rows that an operator changes at the moment are left to the next turn.
+// One more is looked for than is released: whether any is left. Rows that an operator changes at the moment are left to the next turn, and so
+// are those of a paused channel: released meanwhile, all would be sent at once when it is resumed.
 const releaseStatement = `
 WITH waiting AS MATERIALIZED (
   SELECT id FROM worker.intents WHERE replay_job = $1 AND reason = '${REPLAY_WAITING}' ORDER BY id LIMIT $2::int + 1
 ),
 next AS MATERIALIZED (
-  SELECT i.id FROM worker.intents AS i WHERE i.id IN (SELECT id FROM waiting ORDER BY id LIMIT $2) AND i.state = 'pending' FOR UPDATE SKIP LOCKED
+  SELECT i.id FROM worker.intents AS i WHERE i.id IN (SELECT id FROM waiting ORDER BY id LIMIT $2) AND i.state = 'pending'
+     AND NOT EXISTS (SELECT FROM worker.pauses AS p
+                      WHERE p.scope = 'channel' AND p.target = i.channel AND (p.group_name IS NULL OR p.group_name = i.group_name) AND ${isActivePause})
+     FOR UPDATE SKIP LOCKED
 ),
 due AS (
   UPDATE worker.intents SET due_at = now(), reason = NULL, waiting_since = NULL WHERE id = ANY (ARRAY(SELECT id FROM next)) RETURNING id
