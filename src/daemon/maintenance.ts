@@ -61,7 +61,9 @@ export function startMaintenance(tasks: Tasks, settings: MaintenanceSettings): v
     const { clock, observe, signal, takesNothing } = settings
     const store = createLetterStore(settings.pools.accept)
     const replayer = createLetterReplayer({ group: id, topic, replaying, isHeld: () => takesNothing(id), store, clock, observe })
-    tasks.schedule(`dead letters of ${id}`, REPLAY_MS, TURN_MS + REPLAY_STATEMENTS * settings.pools.accept.longestStatementMs, () => replayer.turn(signal))
+    tasks.schedule(`dead letters of ${id}`, REPLAY_MS, TURN_MS + REPLAY_STATEMENTS * settings.pools.accept.longestStatementMs, () =>
+      replayer.turn(signal),
+    )
   }
   for (const { id, kinds } of groups) {
     for (const channel of kinds.channels) {

@@ -81,7 +81,9 @@ export class MemoryIntentStore implements IntentStore {
     const ofReplays = byDestination.filter((intent) => intent.class === 'replay').slice(0, replays)
     const deferred = byDestination.filter((intent) => intent.class !== 'replay' || ofReplays.includes(intent)).slice(0, limit)
     const wanted = this.due.filter((intent) => !this.deferred.has(intent) && isWanted(intent))
-    const due = order.flatMap((name) => wanted.filter((intent) => intent.class === name).slice(0, name === 'replay' ? replays - ofReplays.length : undefined))
+    const due = order.flatMap((name) =>
+      wanted.filter((intent) => intent.class === name).slice(0, name === 'replay' ? replays - ofReplays.length : undefined),
+    )
     const dueTaken = due.slice(0, limit - Math.min(deferred.length, deferredShare))
     const mine = [...deferred.slice(0, limit - dueTaken.length), ...dueTaken]
     for (const intent of mine) this.due.splice(this.due.indexOf(intent), 1)
