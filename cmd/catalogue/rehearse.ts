@@ -2,6 +2,7 @@ import { InvalidArgumentError, type Command } from 'commander'
 import { loadConfig } from '../../config/load.ts'
 import { requireTopics } from '../../src/admin/require-topics.ts'
 import { operatorGroups } from '../../src/admin/operator-group.ts'
+import { operatorReaders } from '../../src/admin/topics/topic-rights.ts'
 import type { Catalogue } from '../../src/catalogue/diff.ts'
 import { Rehearsal, type Fate } from '../../src/catalogue/rehearsal.ts'
 import { schemaIdOf, type WriterSchemas } from '../../src/events/framed-value.ts'
@@ -81,7 +82,7 @@ async function rehearse(today: Catalogue, candidate: Catalogue, since: Date): Pr
     )
     const present = await admin.topics([...topics, ...letters])
     for (const topic of present.keys()) {
-      const from = { settings, admin, group: `${groupPrefix}catalogue-rehearsal`, topic, since, maxEventBytes }
+      const from = { settings, admin, group: operatorReaders(groupPrefix).rehearsal, topic, since, maxEventBytes }
       await readTopicSince(from, async (partition, record) => {
         const readers = await readersOf(record, schemas)
         if (topics.has(topic)) rehearsal.addRecord({ topic, partition }, record, readers)

@@ -3,6 +3,7 @@ import type { DeadLetterAdmin, DeadLetterFilter, DeadLetterRecord } from '../../
 import { letterFilter, type TypedLetterFilter } from '../../src/admin/dead-letters/letter-filter.ts'
 import { letterHandle } from '../../src/admin/dead-letters/letter-handle.ts'
 import type { OperatorGroup } from '../../src/admin/operator-group.ts'
+import { operatorReaders } from '../../src/admin/topics/topic-rights.ts'
 import { composeConsumers } from '../../src/daemon/compose/consumers.ts'
 import { readLetters, type ReadLetter } from '../../src/infra/kafka/consumer/read-letters.ts'
 import { createDeadLetterAdmin } from '../../src/infra/postgres/admin/postgres-dead-letter-admin.ts'
@@ -100,7 +101,7 @@ export async function readAll({ config }: Letters, records: readonly DeadLetterR
   const found = new Map<string, ReadLetter>()
   if (records.length === 0) return found
   await withKafka(config, async (admin) => {
-    const from = { settings, admin, reader: `${groupPrefix}workerctl-reader`, maxEventBytes: config.accept.eventMaxBytes }
+    const from = { settings, admin, reader: operatorReaders(groupPrefix).letters, maxEventBytes: config.accept.eventMaxBytes }
     for (const some of Map.groupBy(records, ({ group, topic }) => `${group} ${topic}`).values()) {
       const read = await readLetters(
         from,

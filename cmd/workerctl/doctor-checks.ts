@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { ConfigError, loadConfig, type Config } from '../../config/load.ts'
 import type { Environment } from '../../config/read-variables.ts'
-import { aclsSeen } from '../../src/admin/doctor/acl-check.ts'
+import { aclsSeen, exampleOf } from '../../src/admin/doctor/acl-check.ts'
 import { advertisedFindings, brokerSeen, tlsSeen, type OwnCertificate } from '../../src/admin/doctor/broker-checks.ts'
 import { BROKER_ANSWER_MS, type BrokerFacts } from '../../src/admin/doctor/broker-facts.ts'
 import type { Check, Seen } from '../../src/admin/doctor/check.ts'
@@ -175,7 +175,7 @@ function kafkaChecks(config: Config, { admin, groups }: DoctorServers, clock: Cl
           catalogue.map(({ name }) => name),
         )
         const rights = grants.flatMap((grant) => grant.rights)
-        const of = (kind: 'topic' | 'group') => [...new Set(rights.filter(({ resource }) => resource === kind).map(({ name }) => name))]
+        const of = (kind: 'topic' | 'group') => [...new Set(rights.filter(({ resource }) => resource === kind).map(exampleOf))]
         return aclsSeen(grants, await admin.allowedOperations({ topics: of('topic'), groups: of('group') }), kafka.brokers)
       },
     },

@@ -3,7 +3,14 @@ import type { Config } from '../../config/load.ts'
 import { eventTopics } from '../../src/catalogue/event-topics.ts'
 import { events } from '../../src/events/catalogue/events.ts'
 import { findGroup } from '../../src/admin/operator-group.ts'
-import { aclCommands, rightsOfGroup, rightsOfPublisher, type Grant } from '../../src/admin/topics/topic-rights.ts'
+import {
+  aclCommands,
+  inWords,
+  rightsOfGroup,
+  rightsOfOperator,
+  rightsOfPublisher,
+  type Grant,
+} from '../../src/admin/topics/topic-rights.ts'
 import { OperatorError } from '../../src/std/failure.ts'
 import { configure } from './connections.ts'
 import { renderJson } from './render-json.ts'
@@ -13,6 +20,7 @@ interface Options {
   readonly group?: string
   readonly principal?: string
   readonly publisher: string
+  readonly operator?: string
   readonly json?: boolean
 }
 
@@ -26,15 +34,20 @@ such as User:CN=worker,O=Example. "reconcile --publish" publishes: its user need
 writes to worker.outbox; where it writes nothing there, set OUTBOX_RELAY=false and leave these out. "topics" needs other rights
 (docs/guide/workerctl.md).
 
+"dlq", "replay plan" and "replay run" read records as the user who runs them, and so does "catalogue rehearse". The last lines name
+the rights of this user; --operator prints them as commands, too. With --group they are without those of "catalogue rehearse".
+
 Examples:
   npm run -s workerctl -- topics acls --principal User:worker --publisher User:platform
   npm run -s workerctl -- topics acls --group email-workers
+  npm run -s workerctl -- topics acls --operator User:operator
   npm run -s workerctl -- topics acls --json`
 
 const titles = {
   group: 'group',
   relay: 'relay of worker.outbox, in every daemon unless OUTBOX_RELAY is false',
   publisher: 'publishers of events',
+  operator: 'operators, for dlq and replays',
 } as const
 
 export function addTopicsAcls(parent: Command, terminal: Terminal): void {
@@ -44,6 +57,7 @@ export function addTopicsAcls(parent: Command, terminal: Terminal): void {
     .option('--group <group>', 'only this group, with or without KAFKA_GROUP_PREFIX')
     .option('--principal <principal>', 'who runs the groups (default: User: and KAFKA_SASL_USERNAME)')
     .option('--publisher <principal>', 'who publishes', 'User:publisher')
+    .option('--operator <principal>', 'who reads records by workerctl: prints the commands in place of a remark')
     .option('--json', 'print one JSON object')
     .addHelpText('after', HELP)
     .action((options: Options) => {
@@ -58,11 +72,18 @@ export function addTopicsAcls(parent: Command, terminal: Terminal): void {
         if (config.outbox.relay) grants.push({ role: 'relay', group: null, principal, rights })
         grants.push({ role: 'publisher', group: null, principal: checked('--publisher', options.publisher), rights })
       }
+      const ofOperator = rightsOfOperator(chosen, { groupPrefix: kafka.groupPrefix, rehearses: options.group === undefined })
+      if (options.operator !== undefined) {
+        grants.push({ role: 'operator', group: null, principal: checked('--operator', options.operator), rights: ofOperator })
+      }
       if (options.json === true) return terminal.out(renderJson({ grants }))
       for (const grant of grants) {
         terminal.out(`# ${titles[grant.role]}${grant.group === null ? '' : ` ${grant.group}`}`)
         for (const command of aclCommands(grant, kafka.brokers)) terminal.out(command)
       }
+      if (options.operator !== undefined) return
+      terminal.out('# Who runs dlq, replay plan or replay run as another user needs (--operator prints the commands):')
+      for (const right of ofOperator) terminal.out(`# - ${inWords(right)}`)
     })
 }
 

@@ -1,5 +1,10 @@
 import type { ReplayFilter } from '../model/replay.ts'
 
+/** The reader of a group's replays: the id of no group, but what the ids of its throwaway groups begin with. */
+export function replayReader(group: string): string {
+  return `${group}.reader`
+}
+
 /** A range of one partition, `from` included, `to` excluded; `next` is where reading continues. */
 export interface ReplayRange {
   readonly partition: number

@@ -9,7 +9,7 @@ import { createBatchRunner } from './batch-runner.ts'
 import { continueAt, startProgress, writeSkippedProgress, type PartitionProgress } from './partition-progress.ts'
 import type { ChunkReader } from './read-chunks.ts'
 import type { PartitionBatch } from './record-source.ts'
-import type { ReplayRange } from './replay-job.ts'
+import { replayReader, type ReplayRange } from './replay-job.ts'
 import { createTypeFilter } from './type-filter.ts'
 
 /** Where a replay writes: `accept` moves the job's cursor in place of the progress row, and so does `advance`. */
@@ -108,7 +108,7 @@ export async function readReplay(reading: ReplayReading, signal: AbortSignal): P
   }
 
   const request = {
-    group: `${group}.reader`,
+    group: replayReader(group),
     topic,
     ranges: new Map(open.map(({ partition, next, to }) => [partition, { from: next, to }])),
     maxEventBytes: reading.reader.maxEventBytes,

@@ -24,10 +24,12 @@ async function doctor(variables: Readonly<Record<string, string>>, ...only: read
 /** The rights that a line of commands gives. */
 function granted(commands: string): readonly Right[] {
   return commands.split(' && ').flatMap((command) => {
-    const [, operations = '', kind, name = ''] =
-      /--allow-principal User:worker((?: --operation \w+)+) --(topic|group) (\S+)$/.exec(command) ?? []
+    const [, operations = '', pattern, kind, name = ''] =
+      /--allow-principal User:worker((?: --operation \w+)+)(?: --resource-pattern-type (\w+))? --(topic|group) (\S+)$/.exec(command) ?? []
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the broker refuses an operation that it does not know
-    return [...operations.matchAll(/--operation (\w+)/g)].map(([, operation]) => [kind, name, operation] as unknown as Right)
+    return [...operations.matchAll(/--operation (\w+)/g)].map(
+      ([, operation]) => [kind, name, operation, 'worker', pattern] as unknown as Right,
+    )
   })
 }
 
@@ -59,17 +61,18 @@ describe('doctor on brokers with authorization', () => {
     ['Read on the topic', (topic) => ['topic', topic, 'Read']],
     ['DescribeConfigs on the topic', (topic) => ['topic', topic, 'DescribeConfigs']],
     ['Read on the group', (_, group) => ['group', group, 'Read']],
+    ['Read on the groups of replays', (_, group) => ['group', `${group}.reader-`, 'Read', 'worker', 'prefixed']],
     ['Write on the dead-letter topic', (topic, group) => ['topic', `${topic}.${group}.dlq`, 'Write']],
   ])('names %s when it is missing, with its group, and the commands that it gives grant it', async (_, missing) => {
     const right = missing(fixture.topic, fixture.group('email-workers'))
     const variables = { ...fixture.variables, ...broker.login, KAFKA_GROUPS: 'email-workers', OUTBOX_RELAY: 'false' }
     await broker.revoke(right)
     const report = await doctor(variables)
-    const [kind, name, operation] = right
+    const [kind, name, operation, , pattern] = right
     const found = report.wrong.find((line) => line.startsWith('acls: ')) ?? ''
     expect(report).toMatchObject({ code: 2, words: { acls: 'failed', database: 'ok' } })
     expect(found).toContain(`acls: Group ${fixture.group('email-workers')} lacks the right `)
-    expect(found).toContain(`${operation} on ${kind} ${name}`)
+    expect(found).toContain(`${operation} on ${pattern === undefined ? kind : 'groups with the prefix'} ${name}.`)
     await broker.grant(...granted(found.slice(found.indexOf(' -> ') + 4)))
     expect(await doctor(variables)).toMatchObject({ code: 0, ok: true, wrong: [] })
   })

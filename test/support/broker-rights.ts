@@ -11,6 +11,8 @@ export type Right = readonly [
   operation: 'Read' | 'Write' | 'Describe' | 'DescribeConfigs',
   /** Default: `worker`. */
   user?: 'worker' | 'publisher',
+  /** Default: the right is on exactly this name. */
+  pattern?: 'prefixed',
 ]
 
 /** A broker that lets everybody on its plain listener do everything, and the users `worker` and `publisher`, who log in, what they were granted. */
@@ -75,11 +77,11 @@ export async function startBrokerWithRights(properties: KafkaOptions['properties
   }
 }
 
-function entry([kind, name, operation, user = 'worker']: Right) {
+function entry([kind, name, operation, user = 'worker', pattern]: Right) {
   return {
     resourceType: { topic: AclResourceTypes.TOPIC, group: AclResourceTypes.GROUP, cluster: AclResourceTypes.CLUSTER }[kind],
     resourceName: name,
-    resourcePatternType: ResourcePatternTypes.LITERAL,
+    resourcePatternType: pattern === undefined ? ResourcePatternTypes.LITERAL : ResourcePatternTypes.PREFIXED,
     principal: `User:${user}`,
     host: '*',
     operation: {

@@ -1,5 +1,5 @@
 import type { TopicRight } from '../topics/topic-rights.ts'
-import { aclCommands, type Grant } from '../topics/topic-rights.ts'
+import { aclCommands, inWords, type Grant } from '../topics/topic-rights.ts'
 import type { Finding, Seen } from './check.ts'
 
 /** What the brokers let our user do on topics and groups, by name. Null: they do not say, or the topic does not exist. */
@@ -11,6 +11,11 @@ export interface AllowedOperations {
 /** The port to the operations that the brokers allow our user; nothing is joined or created. */
 export interface OperationsReader {
   allowedOperations(names: { readonly topics: readonly string[]; readonly groups: readonly string[] }): Promise<AllowedOperations>
+}
+
+/** A name that the right is about: of a prefix, one that begins with it, because a right on exactly the prefix is not enough. */
+export function exampleOf({ name, pattern }: TopicRight): string {
+  return pattern === undefined ? name : `${name}doctor`
 }
 
 /** The rights of these grants that our user lacks; what the brokers do not say is not missing. */
@@ -25,7 +30,7 @@ export function missingRights(grants: readonly Grant[], allowed: AllowedOperatio
 export function aclsSeen(grants: readonly Grant[], allowed: AllowedOperations, brokers: readonly string[]): Seen {
   const findings = missingRights(grants, allowed).map((grant): Finding => {
     const whom = grant.group === null ? 'The relay of worker.outbox' : `Group ${grant.group}`
-    const rights = grant.rights.map(({ operation, resource, name }) => `${operation} on ${resource} ${name}`)
+    const rights = grant.rights.map((right) => inWords(right))
     return { is: 'failed', sentence: `${whom} lacks the right ${rights.join(', and ')}.`, fix: aclCommands(grant, brokers).join(' && ') }
   })
   const all = grants.flatMap(({ rights }) => rights)
@@ -35,8 +40,8 @@ export function aclsSeen(grants: readonly Grant[], allowed: AllowedOperations, b
   return { sentence: findings[0]?.sentence ?? `Our user has every right that it needs (${known}).`, findings }
 }
 
-function operationsOf({ resource, name }: TopicRight, allowed: AllowedOperations): ReadonlySet<string> | null {
-  return (resource === 'topic' ? allowed.topics : allowed.groups).get(name) ?? null
+function operationsOf(right: TopicRight, allowed: AllowedOperations): ReadonlySet<string> | null {
+  return (right.resource === 'topic' ? allowed.topics : allowed.groups).get(exampleOf(right)) ?? null
 }
 
 function isMissing(right: TopicRight, allowed: AllowedOperations): boolean {

@@ -7,6 +7,7 @@ import { majorOf, newestVersion } from '../../../src/infra/postgres/schema/migra
 import { checkOwnTables, checkSchema } from '../../../src/infra/postgres/schema/schema-check.ts'
 import { OperatorError } from '../../../src/std/failure.ts'
 import type { Sql } from '../../../src/std/sql.ts'
+import { documentedGrants, grantStatements } from '../../support/documented-grants.ts'
 import { freshDatabase } from '../../support/fresh.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { openPool } from './open-pool.ts'
@@ -81,6 +82,22 @@ test('a role without a right is refused with the table, the right and the grant'
     await db.sql.query(`REVOKE UPDATE ON waitlist_users FROM ${role}`)
     await db.sql.query(`GRANT UPDATE (position, ranked_score, ranked_ppr) ON waitlist_users TO ${role}`)
     await expect(checkSchema(sql)).resolves.toBeUndefined()
+  })
+})
+
+test('the documented grants on the tables that operators decide in are enough, and each right of them is needed', async () => {
+  const grants = documentedGrants()
+  expect(grants).toHaveLength(7)
+  await withRole(async (role, sql) => {
+    for (const statement of grantStatements(role)) await db.sql.query(statement)
+    await expect(checkSchema(sql)).resolves.toBeUndefined()
+    for (const { rights, table } of grants) {
+      for (const right of rights) {
+        await db.sql.query(`REVOKE ${right} ON ${table} FROM ${role}`)
+        expect(await refusal(checkSchema(sql))).toContain(`may not ${right} on ${table}: run GRANT ${right} ON ${table} TO "${role}"`)
+        await db.sql.query(`GRANT ${right} ON ${table} TO ${role}`)
+      }
+    }
   })
 })
 

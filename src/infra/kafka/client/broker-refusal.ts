@@ -66,7 +66,7 @@ export function groupRefused(
   const kafka = `Kafka at ${brokers.join(', ')}`
   const { topic, group, right = 'Read' } = request
   if (group !== undefined && has('GROUP_AUTHORIZATION_FAILED'))
-    return new LogAccessRefused(`${kafka} does not let our user read as group "${group}": grant Read on that group`)
+    return new LogAccessRefused(`${kafka} does not let our user read as group "${group}": grant Read on ${grantedName(group)}`)
   if (topic !== undefined && has('TOPIC_AUTHORIZATION_FAILED'))
     return new LogAccessRefused(`${kafka} does not give our user the right ${right} on topic "${topic}": grant it`)
   if (has('CLUSTER_AUTHORIZATION_FAILED'))
@@ -140,3 +140,9 @@ function capital(text: string): string {
 }
 
 const LOGIN_REFUSED = new Set(['SASL_AUTHENTICATION_FAILED', 'UNSUPPORTED_SASL_MECHANISM', 'ILLEGAL_SASL_STATE'])
+
+/** A throwaway group is named `<reader>-<uuid>`, so that only a right on the prefix helps. */
+function grantedName(group: string): string {
+  const [, prefix] = /^(.+-)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.exec(group) ?? []
+  return prefix === undefined ? 'that group' : `groups with the prefix "${prefix}" ("npm run workerctl -- topics acls" prints how)`
+}

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { aclsSeen, missingRights, type AllowedOperations } from '../../../../src/admin/doctor/acl-check.ts'
+import { aclsSeen, exampleOf, missingRights, type AllowedOperations } from '../../../../src/admin/doctor/acl-check.ts'
 import { advertisedFindings, brokerSeen, tlsSeen } from '../../../../src/admin/doctor/broker-checks.ts'
 import { kafkaRelease, type BrokerFacts } from '../../../../src/admin/doctor/broker-facts.ts'
 import { verdictOf, type Seen } from '../../../../src/admin/doctor/check.ts'
@@ -130,6 +130,29 @@ describe('rights', () => {
     expect(missingRights([grant], has).flatMap(({ rights }) => rights.map(({ operation, name }) => `${operation} ${name}`))).toEqual(
       missing,
     )
+  })
+
+  it('on a prefix are looked for under a name that begins with it', () => {
+    const rights = [{ resource: 'group', name: 'mail.reader-', operation: 'Read', pattern: 'prefixed' }] as const
+    const seen = (name: string) =>
+      aclsSeen(
+        [{ ...grant, rights }],
+        {
+          topics: new Map(),
+          groups: new Map([
+            ['mail.reader-', new Set(['Read'])],
+            [name, new Set<string>()],
+          ]),
+        },
+        ['kafka:9092'],
+      )
+    expect(seen(exampleOf(rights[0])).findings).toEqual([
+      {
+        is: 'failed',
+        sentence: 'Group mail lacks the right Read on groups with the prefix mail.reader-.',
+        fix: 'kafka-acls.sh --bootstrap-server kafka:9092 --add --allow-principal User:worker --operation Read --resource-pattern-type prefixed --group mail.reader-',
+      },
+    ])
   })
 
   it('are granted by the commands of the finding', () => {
