@@ -151,7 +151,7 @@ test('with exactly the printed ACLs an operator plans a replay and looks at a de
   expect(await endOfReplay(1)).toEqual({
     state: 'failed',
     detail: expect.stringMatching(
-      /^Kafka at \S+ does not let our user read as group "\S+\.reader-[0-9a-f-]{36}": grant Read on groups with the prefix "\S+\.reader-" \("npm run workerctl -- topics acls" prints how\)\.$/,
+      /^Kafka at \S+ does not let our user read as group "\S+\.reader-[0-9a-f-]{36}": grant Read on groups with the prefix "\S+\.reader-" \("npm run workerctl -- topics acls" prints how\)$/,
     ),
   })
   await broker.grant(reader)
