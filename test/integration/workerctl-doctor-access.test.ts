@@ -26,10 +26,9 @@ function granted(commands: string): readonly Right[] {
   return commands.split(' && ').flatMap((command) => {
     const [, operations = '', pattern, kind, name = ''] =
       /--allow-principal User:worker((?: --operation \w+)+)(?: --resource-pattern-type (\w+))? --(topic|group) (\S+)$/.exec(command) ?? []
+    const all = [...operations.matchAll(/--operation (\w+)/g)]
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the broker refuses an operation that it does not know
-    return [...operations.matchAll(/--operation (\w+)/g)].map(
-      ([, operation]) => [kind, name, operation, 'worker', pattern] as unknown as Right,
-    )
+    return all.map(([, operation]) => [kind, name, operation, 'worker', pattern] as unknown as Right)
   })
 }
 
