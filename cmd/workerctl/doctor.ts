@@ -99,6 +99,7 @@ function conclusionOf(results: readonly CheckResult[]): string {
     .filter(([, count]) => count > 0)
     .map(([word, count]) => `${count} ${word}`)
     .join(', ')
-  if (stopped === null) return `${results.length} checks: ${counts}.`
-  return `${results.length} checks: ${counts}. Stopped here: ${stopped.name}. Fix it first: ${stopped.findings[0]?.fix ?? ''}.`
+  const total = `${results.length} ${results.length === 1 ? 'check' : 'checks'}`
+  if (stopped === null) return `${total}: ${counts}.`
+  return `${total}: ${counts}. Stopped here: ${stopped.name}. Fix it first: ${stopped.findings[0]?.fix ?? ''}.`
 }

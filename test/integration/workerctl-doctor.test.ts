@@ -88,7 +88,7 @@ describe('doctor', () => {
     expect(piped).toMatchObject({ code: 0, err: '' })
     expect(piped.out.split('\n')).toEqual([
       expect.stringMatching(/^ok {7}database {7}PostgreSQL \d+\.\d+ accepts writes, without TLS\.$/),
-      '1 checks: 1 ok.',
+      '1 check: 1 ok.',
     ])
     const unknown = await runWorkerctl(['doctor', '--only', 'databse'], fixture.variables)
     expect(unknown.code).toBe(1)

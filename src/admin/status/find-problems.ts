@@ -198,7 +198,7 @@ function ofWork({ groups, work, deadLetters, outbox }: StatusFacts): readonly Fi
   }
   for (const { group, reason, type, hour, last } of deadLetters) {
     if (hour === 0) continue
-    const what = `${hour} dead letters of ${group} in the last hour: ${reason}, type ${type ?? 'unknown'}, last at ${last.toISOString()}.`
+    const what = `${hour} dead ${hour === 1 ? 'letter' : 'letters'} of ${group} in the last hour: ${reason}, type ${type ?? 'unknown'}, last at ${last.toISOString()}.`
     const command = workerctl(`dlq list --group ${group} --reason ${reason}`)
     findings.push({ kind: hour >= FLOOD ? 'dead-letter-flood' : 'dead-letters', sentence: what, command })
   }

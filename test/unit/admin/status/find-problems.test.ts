@@ -95,7 +95,7 @@ const cases: readonly (readonly [Finding['kind'], Partial<StatusFacts>, sentence
   ['recalculation-slow', of({ slow: [{ campaignId: campaign, tries: 3, nextTryAt: since }] }), `The recalculation of campaign ${campaign} takes too long: 3 tries in a row failed.`, `leaderboard audit --campaign ${campaign} --repair`],
   ['database-slow', { slow: [{ ...lock, forMs: 9_000 }] }, 'The database has worked for 9 s on UPDATE worker.progress of "kafka-worker accept" (pid 11).', "psql -c 'SELECT * FROM pg_stat_activity WHERE pid = 11'"],
   ['mails-held', { work: [{ group: group.group, held: 2, abandoned: 0 }] }, '2 intents of stage-email-workers are held until an operator decides whether they were sent.', 'intents list --group stage-email-workers --state held'],
-  ['dead-letters', letters(1), '1 dead letters of stage-email-workers in the last hour: not-json, type unknown, last at 2030-01-31T12:00:00.000Z.', 'dlq list --group stage-email-workers --reason not-json'],
+  ['dead-letters', letters(1), '1 dead letter of stage-email-workers in the last hour: not-json, type unknown, last at 2030-01-31T12:00:00.000Z.', 'dlq list --group stage-email-workers --reason not-json'],
 ] // prettier-ignore
 
 const program = createProgram({ environment: {}, out: () => undefined, err: () => undefined, columns: null, ask: null })
