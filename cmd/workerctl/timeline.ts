@@ -86,7 +86,7 @@ export function addTimeline(parent: Command, terminal: Terminal): void {
         { statementTimeoutMs: WHOLE_TABLE_MS },
       )
       if (options.json === true) return terminal.out(renderJson(found))
-      show(found, options.limit, terminal)
+      show(found, terminal)
     })
 }
 
@@ -123,7 +123,8 @@ interface Found {
   /** Group by group for an event; the row of a reward. */
   readonly sentences: readonly string[]
   readonly entries: readonly TimelineEntry[]
-  readonly matching: number
+  /** Older entries are left out. How many is not known: of each kind no more rows are read than the limit can show. */
+  readonly hasMore: boolean
 }
 
 async function readTimeline(subject: TimelineSubject, { config, groups, database, since, limit, reveal }: Reading): Promise<Found> {
@@ -133,7 +134,7 @@ async function readTimeline(subject: TimelineSubject, { config, groups, database
     groups: groups.map(({ id }) => id),
     rememberedFrom: new Date(now - config.accept.dedupeDays * DAY_MS),
     since,
-    limit,
+    limit: limit + 1,
   })
   const settings = { now, groups: new Map(used.map(({ name, id }) => [name, id])), dedupeDays: config.accept.dedupeDays }
   const entries = timelineEntries(facts, settings, reveal).filter(({ at }) => since === null || at >= since)
@@ -142,7 +143,7 @@ async function readTimeline(subject: TimelineSubject, { config, groups, database
     answer: timelineAnswer(facts, settings),
     sentences: sentencesOf(facts, used),
     entries: entries.slice(-limit),
-    matching: entries.length,
+    hasMore: entries.length > limit,
   }
 }
 
@@ -166,7 +167,7 @@ function sentencesOf(facts: TimelineFacts, used: readonly OperatorGroup[]): read
   return [...explainEvent(known, records, intents), ...(hasMails ? [`Its mails: workerctl intents list --event ${subject.id}.`] : [])]
 }
 
-function show({ answer, sentences, entries, matching }: Found, limit: number, terminal: Terminal): void {
+function show({ answer, sentences, entries, hasMore }: Found, terminal: Terminal): void {
   const now = systemClock.now()
   terminal.out(answer)
   for (const sentence of sentences) terminal.out(sentence)
@@ -179,5 +180,5 @@ function show({ answer, sentences, entries, matching }: Found, limit: number, te
       terminal.columns,
     ),
   )
-  if (matching > entries.length) terminal.out(`The newest ${entries.length} of ${matching} are shown: raise --limit=${limit} for more.`)
+  if (hasMore) terminal.out('Older lines are left out: raise --limit for more.')
 }

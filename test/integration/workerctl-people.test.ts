@@ -90,6 +90,18 @@ describe('a person by address', () => {
     expect((await workerctl('timeline', '--user', USER, '--reveal')).out).toContain('Guest@Example.com joined campaign')
   })
 
+  it('has a timeline that says so when --limit leaves older lines out, without a count that nobody has read', async () => {
+    const timeline = async (limit: number) => JSON.parse((await workerctl('timeline', '--user', USER, '--limit', `${limit}`, '--json')).out)
+    const all = (await timeline(1_000)).entries.length
+    expect(await timeline(all)).toMatchObject({ hasMore: false })
+    expect(await timeline(all - 1)).toMatchObject({ hasMore: true })
+    expect(await timeline(all - 1)).not.toHaveProperty('matching')
+    expect((await workerctl('timeline', '--user', USER, '--limit', '1')).out).toMatch(
+      /\nOlder lines are left out: raise --limit for more\.$/,
+    )
+    expect((await workerctl('timeline', '--user', USER)).out).not.toContain('left out')
+  })
+
   it('in several campaigns is refused with their ids, and narrowed by --campaign', async () => {
     const other = await platform.campaign()
     const { userId } = await platform.person(other, { email: 'guest@example.com' })
