@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import type { Config } from '../../config/load.ts'
 import { shownRecord, type ShownRecord } from '../../src/admin/dead-letters/letter-view.ts'
 import { eventSelection, type Selects, type TypedSelection } from '../../src/admin/events/event-selection.ts'
+import { operatorReaders } from '../../src/admin/topics/topic-rights.ts'
 import { schemaIdOf, type WriterSchemas } from '../../src/events/framed-value.ts'
 import { header, headerTexts, typesInHeaders } from '../../src/events/header.ts'
 import type { TopicReader } from '../../src/infra/kafka/consumer/read-topic-since.ts'
@@ -66,7 +67,7 @@ export function eventReading({ kafka, accept }: Config, options: ReadingOptions)
   return {
     reader: {
       settings: { brokers, clientId: `${clientId}-workerctl`, tls, sasl },
-      group: `${groupPrefix}workerctl-events`,
+      group: operatorReaders(groupPrefix).letters,
       topic,
       maxEventBytes: accept.eventMaxBytes,
     },

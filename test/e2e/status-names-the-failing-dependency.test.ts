@@ -30,5 +30,5 @@ test('workerctl status names a relay that refuses the login, an endpoint that is
   await fixture.sendRaw(Array.from({ length: 60 }, () => ({ key: campaign.campaignId, value, headers: {} })))
   const poison = await namedByStatus(fixture, 'dead-letter-flood')
   expect(poison.sentence).toMatch(/^60 dead letters of \S+ in the last hour: not-json, type unknown/)
-  expect(poison.command).toMatch(/^npm run workerctl -- dead-letters list --group \S+ --reason not-json$/)
+  expect(poison.command).toMatch(/^npm run workerctl -- dlq list --group \S+ --reason not-json$/)
 })

@@ -86,7 +86,7 @@ export function nextCommands(record: DeadLetterRecord): readonly string[] {
       `dlq list --fingerprint ${record.fingerprint}`,
     ],
     requested: [`dlq discard ${letter} --owner NAME --because TEXT`],
-    resolved: record.eventId === null ? [] : [`explain --event ${record.eventId}`],
+    resolved: record.eventId === null ? [] : [`timeline --event ${record.eventId}`],
     discarded: [`dlq replay ${letter} --owner NAME`],
   }
   return commands[record.state]

@@ -75,7 +75,7 @@ export function missingEffects(
 export function deadLetterClause({ group, type, reason, partition, offset }: DeadLetterFact): string {
   return (
     `the event ${type ?? '(of unknown type)'} is a dead letter of ${group} at partition ${partition}, offset ${offset}, because ${deadLetterSentences[reason]}; ` +
-    `workerctl dead-letters list --group ${group} --reason ${reason} shows it, and docs/guide/dead-letters.md what to do`
+    `workerctl dlq list --group ${group} --reason ${reason} shows it, and docs/guide/dead-letters.md what to do`
   )
 }
 
@@ -111,7 +111,7 @@ function eventAnswer(facts: TimelineFacts, settings: AnswerSettings): string {
   if (outcomes.length === 0) {
     return (
       `The event ${subject.id} never arrived: no group has a record of it. It was never published (workerctl reconcile), has not been read yet (workerctl offsets show), ` +
-      `could not be parsed (workerctl dead-letters list), or is older than DEDUPE_DAYS=${settings.dedupeDays}.`
+      `could not be parsed (workerctl dlq list), or is older than DEDUPE_DAYS=${settings.dedupeDays}.`
     )
   }
   const duplicate = outcomes.find(({ outcome }) => outcome === 'duplicate')

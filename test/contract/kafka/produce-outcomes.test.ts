@@ -25,6 +25,8 @@ test.each([false, true])(
     await using s = await createSourceFixture({ partitions: PARTITIONS, topic: { config: { 'max.message.bytes': '1000' } } })
     const producer = createRawProducer(kafkaSettings(), { retries: 1, idempotent })
     await producer.connect()
+    // Until then a partition may have no leader yet, and this producer gives up after one retry.
+    for (let partition = 0; partition < PARTITIONS; partition++) await s.produce(partition, ['there'])
     const sent: string[] = []
     for (let round = 0; round < 4; round++) {
       const messages = mixed(round)
@@ -40,7 +42,7 @@ test.each([false, true])(
     const never = message(0, 'never')
     expect(producer.outcomeOf(never)).toBeUndefined()
     await producer.disconnect()
-    const written = (await recordsOf(kafkaSettings().brokers, s.topic)).map(({ eventId }) => eventId)
-    expect(written.toSorted()).toEqual(sent.toSorted())
+    const written = (await recordsOf(kafkaSettings().brokers, s.topic)).filter(({ value }) => value !== 'there')
+    expect(written.map(({ eventId }) => eventId).toSorted()).toEqual(sent.toSorted())
   },
 )

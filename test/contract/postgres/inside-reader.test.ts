@@ -9,7 +9,9 @@ beforeAll(async () => {
   db = await migratedDatabase()
 })
 afterAll(() => db.close())
-beforeEach(() => db.sql.query('TRUNCATE worker.intents, worker.breakers, worker.slow_recalculations, worker.dead_letters, worker.progress CASCADE'))
+beforeEach(() =>
+  db.sql.query('TRUNCATE worker.intents, worker.breakers, worker.slow_recalculations, worker.dead_letters, worker.progress CASCADE'),
+)
 
 const limits = { due: 5_000, campaigns: 5 }
 const group = 'email-workers'

@@ -73,7 +73,7 @@ describe('the first line about a person', () => {
   it.each(deadLetterReasons)('says that the event is a dead letter for the reason %s', (reason) => {
     expect(answer({ expected: [expected], deadLetters: [letter({ reason })] })).toBe(
       `No welcome mail: the event user.signed_up is a dead letter of stage.email-workers at partition 2, offset 9, because ${deadLetterSentences[reason]}; ` +
-        `workerctl dead-letters list --group stage.email-workers --reason ${reason} shows it, and docs/guide/dead-letters.md what to do.`,
+        `workerctl dlq list --group stage.email-workers --reason ${reason} shows it, and docs/guide/dead-letters.md what to do.`,
     )
   })
 
