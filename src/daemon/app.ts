@@ -8,15 +8,12 @@ import { composeChannels } from './compose/channel-clients.ts'
 import { channelList, channelNames, channelsWithBreakers } from './compose/channels.ts'
 import { composeConsumers } from './compose/consumers.ts'
 import { blockersOf, composeGroup } from './compose/groups.ts'
-import { createDatabaseProbe, promptSql } from './database-probe.ts'
 import { eventTopics } from '../catalogue/event-topics.ts'
 import { BreakerRecord } from '../delivery/breaker-history.ts'
 import { Destinations } from '../delivery/destinations.ts'
 import { eventTypes } from '../events/catalogue/catalogue.ts'
 import { events } from '../events/catalogue/events.ts'
-import { startHealthServer, type HealthServer } from '../infra/http/health-server.ts'
-import { createAdminRoutes, quietVerbs } from '../infra/http/admin-routes.ts'
-import { createSuppressionEndpoint } from '../infra/http/suppression-endpoint.ts'
+import type { HealthServer } from '../infra/http/health-server.ts'
 import { createDeadLetterSink } from '../infra/kafka/producer/kafka-dead-letter-sink.ts'
 import { createOutboxSender } from '../infra/kafka/producer/kafka-outbox-sender.ts'
 import { createKafkaAdmin } from '../infra/kafka/admin/kafka-admin.ts'
@@ -25,44 +22,32 @@ import { createRegistrySchemas } from '../infra/registry/registry-schemas.ts'
 import { createAcceptStore } from '../infra/postgres/ingest/postgres-accept-store.ts'
 import { createIntentStore } from '../infra/postgres/intents/postgres-intent-store.ts'
 import { createLeaderboard } from '../leaderboard/postgres-leaderboard.ts'
-import { checkOwnTables, checkRights, checkSchema } from '../infra/postgres/schema/schema-check.ts'
+import { checkOwnTables, checkSchema } from '../infra/postgres/schema/schema-check.ts'
 import { retentionSteps } from '../infra/postgres/admin/retention-steps.ts'
-import { unsubscribe } from '../infra/postgres/admin/unsubscribe.ts'
 import { requireWritable } from '../infra/postgres/client/writable.ts'
 import { logFacts } from '../infra/telemetry/log-observer.ts'
 import type { Log } from '../infra/telemetry/log.ts'
 import { countFacts } from '../infra/telemetry/metrics-observer.ts'
 import { createMetrics } from '../infra/telemetry/metrics.ts'
 import type { Tracing } from '../infra/telemetry/otlp-tracing.ts'
-import { isGroupPaused } from '../model/pause.ts'
 import type { OwnTables } from '../model/projection.ts'
 import { createOutboxRelay } from '../outbox/outbox-relay.ts'
 import { tracedSender } from '../outbox/traced-sender.ts'
 import { openOutboxSession } from '../outbox/postgres-outbox-session.ts'
+import { composeOperating } from './compose/operating.ts'
 import { openPools } from './compose/pools.ts'
-import { composeReplays } from './compose/replays.ts'
-import { composeReports } from './compose/reports.ts'
 import { systemClock } from '../std/clock.ts'
-import { watchStatements } from './slow-statements.ts'
 import { createTasks } from './periodic-tasks.ts'
-import { composePauses } from './compose/follow-pauses.ts'
-import { DATABASE_PROBE } from './watchdog.ts'
 import { messageOf, OperatorError } from '../std/failure.ts'
 import type { Fact, Observe } from '../model/fact.ts'
 
 /** How often an unavailable relay is probed, unless its breaker demands a longer pause; milliseconds. */
 const RELAY_LOOK_MS = 5_000
-/** Interval and deadline of the database probe for readiness; milliseconds. */
-const PROBE_MS = 1_000
-const PROBE_DEADLINE_MS = 5_000
-/** How often the pauses of operators are read; milliseconds. */
-const PAUSES_MS = 2_000
-/** Interval of the watchdog; milliseconds. */
-const LOOK_MS = 1_000
 /** Statements of one look at the outbox that may wait for the database one after the other. */
 const OUTBOX_STATEMENTS = 4
-/** How often an idle process may collect garbage; milliseconds. */
+/** How often an idle process may collect garbage, and the longest that it takes; milliseconds. */
 const COLLECT_MS = 10_000
+const COLLECTING_MS = 1_000
 
 /** The composed daemon, not yet started. */
 export interface App {
@@ -172,32 +157,14 @@ export function createApp(
     signal: stopping.signal,
     onFailed: (task, error) => log.debug({ err: error, task }, 'periodic task failed, retrying'),
   })
-  const prompt = promptSql(pools.watch.sql, PROBE_DEADLINE_MS, clock)
-  const database = createDatabaseProbe(
-    {
-      writable: () => requireWritable(prompt),
-      rights: () => checkRights(prompt),
-      recheck: () => Promise.all(groups.map(({ worker }) => worker.recheckProgress())),
-    },
-    observe,
-  )
-  const statements = watchStatements(pools, prompt, observe)
-  const pauses = composePauses({ groups, sql: prompt, store: intentStore, clock, observe, onWaiting: (sentence) => log.warn(sentence) })
-  const isPaused = (group: string) => isGroupPaused(pauses.current(), group)
-  const replays = composeReplays(shared, groups, pools, isPaused)
-  const reports = composeReports({
-    pauses,
-    config,
+  const { database, pauses, replays, reports, ...operating } = composeOperating(shared, {
     pools,
-    channels: composed.channels,
     groups,
     admin,
     outbox,
-    database,
-    statements,
     metrics,
     log,
-    clock,
+    tasks,
     process: () => ({ phase, quietSince, tasks: tasks.progress() }),
   })
   observers.push((fact) => reports.onFact(fact))
@@ -211,19 +178,7 @@ export function createApp(
   const pendingSteps = new Set<string>()
 
   async function start(signal: AbortSignal): Promise<void> {
-    const { token, adminToken, adminAccess } = config.http
-    const suppressions = token === undefined ? null : createSuppressionEndpoint({ token, unsubscribe: (of) => unsubscribe(sql, of) })
-    server = await startHealthServer({
-      ...config.http,
-      live: () => reports.live(),
-      ready: () => reports.ready(),
-      status: () => reports.status(),
-      lag: () => reports.lag(),
-      metrics: () => metrics.render(),
-      suppressions,
-      admin: createAdminRoutes({ token: adminToken, access: adminAccess, verbs: quietVerbs(quiet) }),
-    })
-    tasks.schedule('watchdog', LOOK_MS, 0, async () => void [reports.live(), reports.ready()])
+    server = await operating.serve(quiet)
     log.info({ url: server.url }, 'health and metrics')
     also.onServing?.(server.port)
     await preflight({
@@ -258,17 +213,12 @@ export function createApp(
 
   function startTasks(): void {
     const collectWhenIdle = idleMemory(ofThisProcess())
-    reports.start()
-    tasks.schedule(DATABASE_PROBE, PROBE_MS, PROBE_DEADLINE_MS + pools.accept.longestStatementMs, () => database.probe())
-    tasks.schedule('pauses', PAUSES_MS, PROBE_DEADLINE_MS + pools.delivery.longestStatementMs, () => pauses.poll())
-    tasks.schedule('idle memory', COLLECT_MS, LOOK_MS, async () => collectWhenIdle())
-    tasks.schedule('slow statements', LOOK_MS, PROBE_DEADLINE_MS, () => statements.check())
-    replays.schedule(tasks)
+    operating.start(stopping.signal)
+    tasks.schedule('idle memory', COLLECT_MS, COLLECTING_MS, async () => collectWhenIdle())
     startMaintenance(tasks, {
       config,
       pools,
       groups,
-      takesNothing: (group) => quietSince !== null || isPaused(group),
       breakerRecord,
       intentStore,
       leaderboard,

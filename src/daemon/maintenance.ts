@@ -7,8 +7,6 @@ import { leaderboardChannel } from '../leaderboard/leaderboard-channel.ts'
 import type { createLeaderboard } from '../leaderboard/postgres-leaderboard.ts'
 import { applyRetention } from '../infra/postgres/admin/retention.ts'
 import type { Pools } from './compose/pools.ts'
-import { createLetterStore } from '../infra/postgres/ingest/postgres-letter-store.ts'
-import { createLetterReplayer, TURN_MS } from '../ingest/replay-letters.ts'
 import { jitter } from '../std/backoff.ts'
 import type { Clock } from '../std/clock.ts'
 import { messageOf } from '../std/failure.ts'
@@ -19,9 +17,7 @@ import type { Observe } from '../model/fact.ts'
 export interface MaintenanceSettings {
   readonly config: Config
   readonly pools: Pools
-  readonly groups: readonly Pick<Group, 'id' | 'topic' | 'kinds' | 'replaying'>[]
-  /** Whether the group is to take no new work. */
-  readonly takesNothing: (group: string) => boolean
+  readonly groups: readonly Pick<Group, 'id' | 'kinds'>[]
   readonly breakerRecord: BreakerRecord
   readonly intentStore: IntentStore
   readonly leaderboard: ReturnType<typeof createLeaderboard>
@@ -33,10 +29,6 @@ export interface MaintenanceSettings {
 /** How often open breakers are stored, and intents deferred for too long are given up; milliseconds. */
 const BREAKERS_MS = 2_000
 const ABANDON_MS = 10_000
-/** How often each group looks for dead letters that an operator wants replayed; milliseconds. */
-const REPLAY_MS = 2_000
-/** Statements of one replay that may each wait for the database. */
-const REPLAY_STATEMENTS = 10
 /** The longest run of the task that resumes paused campaigns; milliseconds. */
 const RESUME_MS = 10_000
 
@@ -57,14 +49,6 @@ export function startMaintenance(tasks: Tasks, settings: MaintenanceSettings): v
   )
   tasks.schedule('paused campaigns', campaignPausedRecheckMs, RESUME_MS + statementMs, () => resumePausedCampaigns(settings))
   tasks.schedule('open breakers', BREAKERS_MS, statementMs, () => settings.breakerRecord.write())
-  for (const { id, topic, replaying } of groups) {
-    const { clock, observe, signal, takesNothing } = settings
-    const store = createLetterStore(settings.pools.accept)
-    const replayer = createLetterReplayer({ group: id, topic, replaying, isHeld: () => takesNothing(id), store, clock, observe })
-    tasks.schedule(`dead letters of ${id}`, REPLAY_MS, TURN_MS + REPLAY_STATEMENTS * settings.pools.accept.longestStatementMs, () =>
-      replayer.turn(signal),
-    )
-  }
   for (const { id, kinds } of groups) {
     for (const channel of kinds.channels) {
       const definition = channelList[channel]
