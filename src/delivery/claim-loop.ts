@@ -9,6 +9,7 @@ import type { KindTable } from './kind-table.ts'
 import { mostPerChannel } from './bulkhead.ts'
 import { DeferredIntents } from './deferred-intents.ts'
 import { putAside } from './put-aside.ts'
+import { ReplayShare } from './replay-share.ts'
 import type { WorkGate } from './work-gate.ts'
 
 /** How long a claim that found nothing for others counts: at least so many milliseconds, and at least so many times what it took. */
@@ -21,9 +22,6 @@ const ALONE_FACTOR = 10
  */
 const SET_BACK_MS = 5_000
 const SET_BACK_TURNS = 4
-
-/** One worker of so many, and of fewer the only one, may have intents of replays. */
-const REPLAY_SHARE = 4
 
 export interface ClaimingSettings {
   readonly group: string
@@ -79,8 +77,7 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
     const isPaused = (destination: string) => gate.isDestinationPaused(destination)
     deferred.set(channel, new DeferredIntents({ group, channel, store, destinations, queue, clock, isPaused }))
   }
-  /** Channels that had more intents of replays than may be held at once. */
-  const moreReplays = new Set<ChannelName>()
+  const replays = new ReplayShare(poolSize, queue)
   /** Channels whose last claim came back short: nothing more was due than was claimed. */
   const short = new Set<ChannelName>()
   const sending = kinds.channels.filter((channel) => destinations.sends(channel))
@@ -122,11 +119,6 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
     return false
   }
 
-  /** How many more intents of replays may be held. */
-  function replayRoom(): number {
-    return Math.max(0, Math.max(1, Math.floor(poolSize / REPLAY_SHARE)) - queue.ofReplays)
-  }
-
   /** Nothing is held, nothing was due at the last claims, and it is not time to search for deferred intents. */
   function mayBeIdle(): boolean {
     if (queue.size > 0 || kinds.channels.some(mayHaveMore)) return false
@@ -152,7 +144,7 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
 
   /** Whether unclaimed intents of the channel may be due. */
   function mayHaveMore(channel: ChannelName): boolean {
-    return !short.has(channel) || deferred.get(channel)?.some === true || (moreReplays.has(channel) && replayRoom() > 0)
+    return !short.has(channel) || deferred.get(channel)?.some === true || replays.mayHaveMore(channel)
   }
 
   function forgetShort(): void {
@@ -198,7 +190,7 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
     try {
       const deferredHere = deferred.get(channel)
       const request = (await deferredHere?.wanted()) ?? { wanted: [], at: 0 }
-      const replays = replayRoom()
+      const replayRoom = replays.room
       const intents = await store.claim({
         group,
         channel,
@@ -207,21 +199,17 @@ export function createClaiming(settings: ClaimingSettings): Claiming {
         limit,
         leaseMs: leaseMs(channel),
         order: pass.order(first),
-        replays,
+        replays: replayRoom,
         without: pass.passesOver.length === 0 ? nobody : { ...behind, classes: pass.passesOver },
         deferred: request.wanted,
         deferredShare: Math.floor((limit + ((claims.get(channel) ?? 0) % 2)) / 2),
       })
       const full = intents.length === limit
       const isOfAll = pass.passesOver.length === 0
-      const ofReplays = intents.filter((intent) => intent.class === 'replay').length
-      const hasRoomForReplays = ofReplays < replays
-      // Without it, intents of replays may be left for any destination.
-      deferredHere?.claimed(request, intents, !full && isOfAll && hasRoomForReplays)
+      const hadRoomForReplays = replays.claimed(channel, replayRoom, intents, isOfAll && !full)
+      deferredHere?.claimed(request, intents, !full && isOfAll && hadRoomForReplays)
       if (full || !isOfAll || writes !== writesBefore) short.delete(channel)
       else short.add(channel)
-      if (replays > 0 && !hasRoomForReplays) moreReplays.add(channel)
-      else if (isOfAll && !full && replays > 0) moreReplays.delete(channel)
       if (intents.length > 0) observe({ is: 'claimed', group, channel, count: intents.length })
       const unpaused = await withoutPaused(intents)
       // Before any of them begins: an account could take all free workers through unknown campaigns.
