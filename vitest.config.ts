@@ -8,7 +8,17 @@ import { RunSummary } from './test/support/run-summary.ts'
 const isShort = (mode: string) => mode === 'short'
 const isWhole = (mode: string) => mode === 'short' || mode === 'all'
 
+/**
+ * Long runs that measure nothing: one waits for its ten minutes, the other fills one core. Beside each other they end in the time of one.
+ */
+const unmeasured = [
+  'test/long/four-daemons-join-and-leave-under-traffic.test.ts',
+  'test/long/ranks-match-the-reference-model-over-100000-recalculations.test.ts',
+]
+
 interface Options {
+  /** The files; default: all of the folder. */
+  readonly only?: readonly string[]
   /** Ends a test that hangs. On a machine of its own the slowest needs a third of it: two cores that are busy with others must not make one red. */
   readonly timeoutMs: number
   /** Pure functions and hand-written fakes share nothing: one process for many files is three times as fast. */
@@ -18,10 +28,10 @@ interface Options {
 }
 
 /** One project per kind of test; `unit`, `repo` and `browser` run without the local stack. */
-const project = (name: string, folder: string, exclude: readonly string[], { timeoutMs, isolate, stack }: Options) => ({
+const project = (name: string, folder: string, exclude: readonly string[], { timeoutMs, isolate, stack, only }: Options) => ({
   test: {
     name,
-    include: [`${folder}/**/*.test.ts`],
+    include: [...(only ?? [`${folder}/**/*.test.ts`])],
     exclude: [...configDefaults.exclude, ...exclude],
     testTimeout: timeoutMs,
     hookTimeout: timeoutMs,
@@ -50,7 +60,8 @@ export default defineConfig(({ mode }) => {
     // Servers and processes broken on purpose: `npm run test:faults`.
     project('faults', 'test/faults', [], { timeoutMs: 900_000, stack: 'one after the other' }),
     // Minutes each: `npm run test:long`.
-    project('long', 'test/long', [], { timeoutMs: 3_600_000, stack: 'one after the other' }),
+    project('long', 'test/long', unmeasured, { timeoutMs: 3_600_000, stack: 'one after the other' }),
+    project('long-unmeasured', 'test/long', [], { timeoutMs: 3_600_000, stack: 'side by side', only: unmeasured }),
     // On a real schema registry, which needs a newer Java than Kafka: `npm run test:registry`.
     project('registry', 'test/registry', [], { timeoutMs: 180_000, stack: 'one after the other' }),
     // With Debian's Prometheus: `npm run test:prometheus`.
