@@ -2,8 +2,7 @@ import type { TypedInput } from '../../src/events/publisher-input.ts'
 import type { EventTransport } from '../../src/events/event-transport.ts'
 import { createPublisher, type Publisher } from '../../src/events/publisher.ts'
 import { idOf, numberIn, PARTITIONS, TENANTS, tenantOf } from './ids.ts'
-
-const DAY_MS = 86_400_000
+import { DAY_MS } from '../../src/std/day.ts'
 
 /** Accounts and campaigns of the tenants. */
 const inTenant = (tenant: number) => ({ accountId: idOf('account', tenant), campaignId: idOf('campaign', tenant) })

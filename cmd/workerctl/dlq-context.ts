@@ -20,8 +20,7 @@ import type { Database } from '../../src/std/sql.ts'
 import type { Command } from 'commander'
 import { configure, WHOLE_TABLE_MS, withDatabase, withKafka } from './connections.ts'
 import type { Terminal } from './terminal.ts'
-
-const DAY_MS = 86_400_000
+import { DAY_MS } from '../../src/std/day.ts'
 
 /** What the verbs of dead letters work with. */
 export interface Letters {

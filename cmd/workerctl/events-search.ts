@@ -10,13 +10,12 @@ import { renderJson } from './render-json.ts'
 import { renderTable } from './render-table.ts'
 import type { Terminal } from './terminal.ts'
 import { wholeNumber } from './whole-number.ts'
+import { DAY_MS } from '../../src/std/day.ts'
 
 interface Options extends ReadingOptions {
   readonly since?: string
   readonly limit: number
 }
-
-const DAY_MS = 86_400_000
 
 const HELP = `
 Reads the topic from --since (a day ago unless it is given) to its end, and shows the newest events that match. Commits nothing.

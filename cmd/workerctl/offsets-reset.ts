@@ -18,6 +18,7 @@ import { renderTable } from './render-table.ts'
 import type { Terminal } from './terminal.ts'
 import { leaderEpochs } from '../../src/ingest/log-faults.ts'
 import { wholeNumber } from './whole-number.ts'
+import { DAY_MS } from '../../src/std/day.ts'
 
 interface Options {
   readonly group: string
@@ -28,8 +29,6 @@ interface Options {
   readonly yes?: boolean
   readonly json?: boolean
 }
-
-const DAY_MS = 86_400_000
 
 const HELP = `
 Moves the progress rows in the database, which are authoritative, and with them Kafka's committed offsets. The group must have no

@@ -26,6 +26,7 @@ import { withPublisher } from './events-publisher.ts'
 import { renderJson } from './render-json.ts'
 import { renderTable } from './render-table.ts'
 import type { Terminal } from './terminal.ts'
+import { DAY_MS } from '../../src/std/day.ts'
 
 interface Options {
   readonly since?: string
@@ -35,7 +36,6 @@ interface Options {
   readonly json?: boolean
 }
 
-const DAY_MS = 86_400_000
 /** Recent facts may still be in flight. */
 const UNDER_WAY_MS = 300_000
 /** Rows listed on a terminal; --json has all. */

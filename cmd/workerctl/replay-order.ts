@@ -31,6 +31,7 @@ import { partitionNumbers } from './offsets-reset.ts'
 import { renderJson } from './render-json.ts'
 import type { Terminal } from './terminal.ts'
 import { wholeNumber } from './whole-number.ts'
+import { DAY_MS } from '../../src/std/day.ts'
 
 interface Selection extends TypedReplayFilter {
   readonly group: string
@@ -50,7 +51,6 @@ interface Ordering extends Selection {
   readonly reason?: string
 }
 
-const DAY_MS = 86_400_000
 const EXAMPLE_ID = '0192d3c4-0000-7000-8000-000000000001'
 
 const SEMANTICS = `

@@ -24,6 +24,7 @@ import { renderJson } from './render-json.ts'
 import { renderTable } from './render-table.ts'
 import type { Terminal } from './terminal.ts'
 import { wholeNumber } from './whole-number.ts'
+import { DAY_MS } from '../../src/std/day.ts'
 
 interface Options extends PersonOptions {
   readonly event?: string
@@ -34,8 +35,6 @@ interface Options extends PersonOptions {
   readonly reveal?: boolean
   readonly json?: boolean
 }
-
-const DAY_MS = 86_400_000
 
 const HELP = `
 The first line answers why a mail or a reward is missing, with the command that changes it. The table has everything on record in order

@@ -1,5 +1,6 @@
 import type { EventDefinition, RetentionClass } from '../events/catalogue/define-event.ts'
 import { retentionMs } from './event-retention.ts'
+import { DAY_MS } from '../std/day.ts'
 
 /** Partitions of a new topic of events where the configuration says nothing else. */
 export const DEFAULT_PARTITIONS = 10
@@ -94,7 +95,6 @@ export function contradictions({ retention, keys }: EventTopic, config: Readonly
 }
 
 const FOREVER = 'forever'
-const DAY_MS = 86_400_000
 
 /** Milliseconds in words, such as `30 days` and `forever`. */
 export function inDays(ms: number | string): string {

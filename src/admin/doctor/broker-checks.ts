@@ -1,8 +1,8 @@
 import { tlsTrouble } from '../../std/tls-fault.ts'
 import { BROKER_ANSWER_MS, kafkaRelease, type BrokerFacts } from './broker-facts.ts'
 import type { Finding, Seen } from './check.ts'
+import { DAY_MS } from '../../std/day.ts'
 
-const DAY_MS = 86_400_000
 /** A certificate that ends sooner is worth a warning. */
 const SOON_MS = 30 * DAY_MS
 

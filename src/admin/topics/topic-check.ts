@@ -3,8 +3,8 @@ import { contradictions, keptFor, type EventTopic } from '../../catalogue/event-
 import { deadLetterTopic } from '../../ingest/dead-letter.ts'
 import type { LogAdmin } from '../../ingest/log-admin.ts'
 import { OperatorError } from '../../std/failure.ts'
+import { DAY_MS } from '../../std/day.ts'
 
-const DAY_MS = 86_400_000
 /** A record may outlive the topic's retention by this much: segments are removed as a whole, and late. */
 const RETENTION_SLACK_DAYS = 7
 

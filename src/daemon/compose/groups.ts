@@ -24,6 +24,7 @@ import { createGroupRunner } from '../../ingest/group-runner.ts'
 import { watchSource, type WatchedSource } from '../../ingest/watched-source.ts'
 import { createTypeFilter } from '../../ingest/type-filter.ts'
 import { createGroupWorker, type GroupWorker, type WorkerSettings } from '../../ingest/group-worker.ts'
+import { DAY_MS } from '../../std/day.ts'
 
 /** The longest delay of commits and of progress rows of skipped records; milliseconds. */
 const REPORT_MS = 250
@@ -33,7 +34,6 @@ const POLL_MS = 500
 const CHECK_MS = 5_000
 /** Crashes in a row after which a group's client is given up. */
 const CRASH_LIMIT = 5
-const DAY_MS = 86_400_000
 
 /** Shared by all groups of the process. */
 export interface Shared {

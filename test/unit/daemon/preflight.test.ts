@@ -6,8 +6,8 @@ import { SqlError } from '../../../src/std/sql.ts'
 import type { RetentionClass } from '../../../src/events/catalogue/define-event.ts'
 import type { LogAdmin } from '../../../src/ingest/log-admin.ts'
 import { createManualClock } from '../../support/manual-clock.ts'
+import { DAY_MS } from '../../../src/std/day.ts'
 
-const DAY_MS = 86_400_000
 const soon = <Result>(look: () => Result) => vi.waitFor(look, { interval: 1, timeout: 30_000 })
 
 /** Everything is there, but for what the test takes away. */

@@ -1,6 +1,7 @@
 import type { Clock } from '../../../std/clock.ts'
 import type { Sql, Database } from '../../../std/sql.ts'
 import { retentionSteps, type RetentionStep, type RetentionTable } from './retention-steps.ts'
+import { DAY_MS } from '../../../std/day.ts'
 
 export interface RetentionOptions {
   /** `DEDUPE_DAYS`. */
@@ -21,7 +22,6 @@ export interface RetentionReport {
   readonly complete: boolean
 }
 
-const DAY_MS = 86_400_000
 /**
  * Rows are deleted this long after accept began to refuse their events as `older-than-dedupe-window`.
  *

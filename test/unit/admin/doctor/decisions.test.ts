@@ -7,8 +7,8 @@ import { clockSeen, indexesSeen, migrationsSeen, serverSeen } from '../../../../
 import { endpointsSeen, type EndpointFacts } from '../../../../src/admin/doctor/endpoint-check.ts'
 import { groupsSeen } from '../../../../src/admin/doctor/group-check.ts'
 import type { Grant } from '../../../../src/admin/topics/topic-rights.ts'
+import { DAY_MS } from '../../../../src/std/day.ts'
 
-const DAY_MS = 86_400_000
 const now = Date.UTC(2026, 0, 1)
 const verdict = ({ findings }: Seen) => verdictOf(findings)
 

@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest'
 import { oldestUnread } from '../../../../src/admin/pauses/oldest-unread.ts'
 import { pauseSentences, retentionLeft } from '../../../../src/admin/pauses/pause-report.ts'
 import type { Pause } from '../../../../src/model/pause.ts'
+import { DAY_MS } from '../../../../src/std/day.ts'
 
 const NOW = Date.UTC(2030, 0, 31)
-const DAY_MS = 86_400_000
 const pause: Pause = { id: '1', scope: 'group', group: 'g', target: 'g', owner: 'ops', reason: 'test', since: new Date(NOW), until: null }
 const at = (agoMs: number) => new Date(NOW - agoMs)
 
