@@ -9,6 +9,7 @@ import { replayLetter, type Replayed } from '../../src/ingest/replay-letters.ts'
 import { decide, type Decision } from './decide.ts'
 import { addLetterFilter, placeOf, readAll, replayingGroups, withLetters, type Letters } from './dlq-context.ts'
 import { isConfirmed, selectLetters } from './dlq-select.ts'
+import { registryDeadline } from './registry-deadline.ts'
 import { renderJson } from './render-json.ts'
 import type { Terminal } from './terminal.ts'
 import { wholeNumber } from './whole-number.ts'
@@ -94,14 +95,10 @@ async function rehearse(
   for (const [{ replays }, { place, record }] of copies) {
     const group = replaying(place.group)
     const letter = { ...place, record, allowOlder, replays }
-    results.push(
-      await replayLetter(letter, group, (event) => store.rehearse(letter, event, group.project), AbortSignal.timeout(REGISTRY_MS)),
-    )
+    results.push(await replayLetter(letter, group, (event) => store.rehearse(letter, event, group.project), registryDeadline()))
   }
   return results
 }
-
-const REGISTRY_MS = 10_000
 
 function conclusion(decided: Decision, count: number, requested: number): string {
   switch (decided) {

@@ -1,12 +1,14 @@
 import type { Command } from 'commander'
 import type { DeadLetterRecord, LetterAction, LetterGroup } from '../../src/admin/dead-letters/dead-letter-admin.ts'
 import { letterHandle } from '../../src/admin/dead-letters/letter-handle.ts'
-import { nextCommands, nowInWords, shownRecord, type ShownRecord } from '../../src/admin/dead-letters/letter-view.ts'
+import { nextCommands, nowInWords } from '../../src/admin/dead-letters/letter-view.ts'
+import { shownRecord, type ShownRecord } from '../../src/admin/records/shown-record.ts'
 import { letters as inWords } from '../../src/admin/dead-letters/replay-preview.ts'
 import { readRecord } from '../../src/ingest/read-chunks.ts'
 import { schemasOf } from '../../src/ingest/replay-letters.ts'
 import { OperatorError } from '../../src/std/failure.ts'
 import { filterOf, oneLetter, placeOf, readAll, replayingGroups, withLetters, type Letters } from './dlq-context.ts'
+import { registryDeadline } from './registry-deadline.ts'
 import { renderJson } from './render-json.ts'
 import { renderTable } from './render-table.ts'
 import type { Terminal } from './terminal.ts'
@@ -63,7 +65,7 @@ async function viewOf(letters: Letters, handle: string, reveal: boolean): Promis
   const read = (await readAll(letters, [found])).get(letter)
   const record = found.edited ? await letters.admin.copy(placeOf(found)) : (read?.record ?? null)
   const { reader } = replayingGroups(letters)(found.group)
-  const schemas = record === null ? undefined : await schemasOf(record, reader.schemas, AbortSignal.timeout(REGISTRY_MS))
+  const schemas = record === null ? undefined : await schemasOf(record, reader.schemas, registryDeadline())
   const filter = await filterOf(letters, { group: found.group, fingerprint: found.fingerprint, state: 'all' })
   const [alike = null] = await letters.admin.groups(filter)
   return {
@@ -80,8 +82,6 @@ async function viewOf(letters: Letters, handle: string, reveal: boolean): Promis
     next: nextCommands(found).map((command) => `npm run workerctl -- ${command}`),
   }
 }
-
-const REGISTRY_MS = 10_000
 
 function show(view: View, terminal: Terminal): void {
   const { content, found: at } = view

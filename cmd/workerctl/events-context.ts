@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { Config } from '../../config/load.ts'
-import { shownRecord, type ShownRecord } from '../../src/admin/dead-letters/letter-view.ts'
+import { shownRecord, type ShownRecord } from '../../src/admin/records/shown-record.ts'
 import { eventSelection, type Selects, type TypedSelection } from '../../src/admin/events/event-selection.ts'
 import { operatorReaders } from '../../src/admin/topics/topic-rights.ts'
 import { schemaIdOf, type WriterSchemas } from '../../src/events/framed-value.ts'
@@ -12,6 +12,7 @@ import type { LogRecord } from '../../src/ingest/record-source.ts'
 import { systemClock } from '../../src/std/clock.ts'
 import type { Terminal } from './terminal.ts'
 import { timeCell } from './time-cell.ts'
+import { registryDeadline } from './registry-deadline.ts'
 
 export interface ReadingOptions extends TypedSelection {
   readonly topic?: string
@@ -61,7 +62,7 @@ export function eventReading({ kafka, accept }: Config, options: ReadingOptions)
 
   async function readersOf({ value }: LogRecord): Promise<WriterSchemas | undefined> {
     const id = schemaIdOf(value)
-    return id === null || schemas === null ? undefined : new Map([[id, await schemas.reader(id, AbortSignal.timeout(REGISTRY_MS))]])
+    return id === null || schemas === null ? undefined : new Map([[id, await schemas.reader(id, registryDeadline())]])
   }
 
   return {
@@ -81,8 +82,6 @@ export function eventReading({ kafka, accept }: Config, options: ReadingOptions)
     },
   }
 }
-
-const REGISTRY_MS = 10_000
 
 function typeOf(record: LogRecord, value: unknown): string | null {
   return typesInHeaders(record)[0] ?? textIn(value, 'type')

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
-import { replacePersonal, masked } from '../../src/admin/dead-letters/personal-fields.ts'
+import { replacePersonal, masked } from '../../src/admin/records/personal-fields.ts'
 import type { EventRecord } from '../../src/events/event-transport.ts'
 import { InvalidEvent } from '../../src/events/invalid-event.ts'
 import { createPublisher } from '../../src/events/publisher.ts'

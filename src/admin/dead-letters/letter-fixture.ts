@@ -3,9 +3,9 @@ import type { LogRecord } from '../../ingest/record-source.ts'
 import { OperatorError } from '../../std/failure.ts'
 import { headerTexts } from '../../events/header.ts'
 import type { DeadLetterRecord } from './dead-letter-admin.ts'
-import { parsedValue } from './letter-errors.ts'
+import { parsedValue } from '../records/field-errors.ts'
 import { letterHandle } from './letter-handle.ts'
-import { exampleOfShape, replacePersonal } from './personal-fields.ts'
+import { exampleOfShape, replacePersonal } from '../records/personal-fields.ts'
 
 /** A dead letter as files for a test: the record without personal data, and a test that fails until the group accepts it. */
 export interface LetterFixture {

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { events } from '../../../../src/events/catalogue/events.ts'
-import { exampleOfShape, masked, replacePersonal } from '../../../../src/admin/dead-letters/personal-fields.ts'
+import { exampleOfShape, masked, replacePersonal } from '../../../../src/admin/records/personal-fields.ts'
 import { sampleEvent } from '../../../support/sample-event.ts'
 
 const address = 'Zoë.Smith+list@mail.example.org'

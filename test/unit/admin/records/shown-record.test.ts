@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { editedCopy } from '../../../../src/admin/dead-letters/edited-copy.ts'
-import { shownRecord } from '../../../../src/admin/dead-letters/letter-view.ts'
+import { shownRecord } from '../../../../src/admin/records/shown-record.ts'
 import { previewOf, previewSentences } from '../../../../src/admin/dead-letters/replay-preview.ts'
 import { listedConsumers } from '../../../../src/consumers/registry.ts'
 import type { AcceptedEvent } from '../../../../src/ingest/accept-store.ts'
