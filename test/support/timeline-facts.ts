@@ -1,4 +1,4 @@
-import type { IntentFact, TimelineFacts } from '../../src/admin/timeline/timeline-facts.ts'
+import { nothingOnRecord, type IntentFact, type TimelineFacts } from '../../src/admin/timeline/timeline-facts.ts'
 
 /** The moment of every time in these facts. */
 export const NOW = Date.UTC(2026, 0, 31, 12)
@@ -47,6 +47,7 @@ export function intentFact(change: Partial<IntentFact> = {}): IntentFact {
 /** A participant of whom nothing else is on record, but for what is named. */
 export function timelineFacts(change: Partial<TimelineFacts> = {}): TimelineFacts {
   return {
+    ...nothingOnRecord,
     subject: { of: 'user', id: USER },
     person: {
       userId: USER,
@@ -61,17 +62,6 @@ export function timelineFacts(change: Partial<TimelineFacts> = {}): TimelineFact
       accountId: '7c1f0f3e-64a0-4c1f-9d0b-2d1f2a4b5c6d',
       accountStatus: 'active',
     },
-    campaign: null,
-    suppressions: [],
-    expected: [],
-    outcomes: [],
-    deadLetters: [],
-    intents: [],
-    mails: [],
-    deliveries: [],
-    rewards: [],
-    movements: [],
-    counts: [],
     ...change,
   }
 }

@@ -1,6 +1,14 @@
 import { eventIdOfInput } from '../../events/publisher.ts'
 import type { PlatformFact } from '../reconcile-facts.ts'
-import type { ExpectedEvent, IntentFact, PersonRow, TimelineFacts, TimelineReader, TimelineSubject } from './timeline-facts.ts'
+import {
+  nothingOnRecord,
+  type ExpectedEvent,
+  type IntentFact,
+  type PersonRow,
+  type TimelineFacts,
+  type TimelineReader,
+  type TimelineSubject,
+} from './timeline-facts.ts'
 
 export interface LoadSettings {
   /** The ids of the groups. */
@@ -27,28 +35,13 @@ export async function loadTimeline(reader: TimelineReader, subject: TimelineSubj
   }
 }
 
-const nothing = {
-  person: null,
-  campaign: null,
-  suppressions: [],
-  expected: [],
-  outcomes: [],
-  deadLetters: [],
-  intents: [],
-  mails: [],
-  deliveries: [],
-  rewards: [],
-  movements: [],
-  counts: [],
-} as const
-
 async function ofPerson(reader: TimelineReader, subject: TimelineSubject, settings: LoadSettings): Promise<TimelineFacts> {
   const { groups, limit, since } = settings
   const [person, intents] = [await reader.person(subject.id), await reader.intentsOf(subject.id, limit)]
   const expected = await expectedOf(reader, await reader.facts(subject.id), settings)
   const eventIds = eventIdsOf(intents, expected)
   return {
-    ...nothing,
+    ...nothingOnRecord,
     subject,
     person,
     intents,
@@ -66,7 +59,7 @@ async function ofEvent(reader: TimelineReader, subject: TimelineSubject, { group
   const intents = await reader.intentsOfEvent(groups, subject.id)
   const person = await personOf(reader, intents)
   return {
-    ...nothing,
+    ...nothingOnRecord,
     subject,
     intents,
     suppressions: await suppressionsOf(reader, person),
@@ -79,14 +72,14 @@ async function ofEvent(reader: TimelineReader, subject: TimelineSubject, { group
 async function ofReward(reader: TimelineReader, subject: TimelineSubject, settings: LoadSettings): Promise<TimelineFacts> {
   const rewards = await reader.rewards({ userRewardId: subject.id }, settings.limit)
   const userId = rewards[0]?.userId ?? null
-  if (userId === null) return { ...nothing, subject }
+  if (userId === null) return { ...nothingOnRecord, subject }
   const person = await reader.person(userId)
   const intents = (await reader.intentsOf(userId, settings.limit)).filter(({ userRewardId }) => userRewardId === subject.id)
   const facts = (await reader.facts(userId)).filter((fact) => fact.type === 'reward.earned' && fact.userRewardId === subject.id)
   const expected = await expectedOf(reader, facts, settings)
   const eventIds = eventIdsOf(intents, expected)
   return {
-    ...nothing,
+    ...nothingOnRecord,
     subject,
     intents,
     expected,
@@ -105,7 +98,7 @@ async function ofCampaign(
 ): Promise<TimelineFacts> {
   const intents = await reader.intentsOfCampaign(subject.id, limit)
   return {
-    ...nothing,
+    ...nothingOnRecord,
     subject,
     intents,
     campaign: await reader.campaign(subject.id),

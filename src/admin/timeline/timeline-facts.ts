@@ -139,6 +139,22 @@ export interface TimelineFacts {
   readonly counts: readonly IntentCount[]
 }
 
+/** Of a subject about which nothing was found. */
+export const nothingOnRecord: Omit<TimelineFacts, 'subject'> = {
+  person: null,
+  campaign: null,
+  suppressions: [],
+  expected: [],
+  outcomes: [],
+  deadLetters: [],
+  intents: [],
+  mails: [],
+  deliveries: [],
+  rewards: [],
+  movements: [],
+  counts: [],
+}
+
 /** The port of the timeline. Throws SqlError. Every list holds at most `limit`, the newest. */
 export interface TimelineReader {
   person(userId: string): Promise<PersonRow | null>
