@@ -2,6 +2,7 @@ import { InvalidArgumentError, type Command } from 'commander'
 import { loadConfig } from '../../config/load.ts'
 import { requireTopics } from '../../src/admin/require-topics.ts'
 import { operatorGroups } from '../../src/admin/operator-group.ts'
+import { TIME_FORMS, timeIn } from '../../src/admin/time-option.ts'
 import { operatorReaders } from '../../src/admin/topics/topic-rights.ts'
 import type { Catalogue } from '../../src/catalogue/diff.ts'
 import { Rehearsal, type Fate } from '../../src/catalogue/rehearsal.ts'
@@ -117,14 +118,10 @@ function conclusion({ records, deadLetters, fates }: Rehearsed): string {
   return `Of ${records} records ${breaks} would break; of ${deadLetters} dead letters ${heals} would be healed.`
 }
 
-const unitMs = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const
-
 function timeOf(text: string): Date {
-  const [, count, unit] = /^(\d{1,6})([mhd])$/.exec(text) ?? []
-  const ms = unit === 'm' || unit === 'h' || unit === 'd' ? systemClock.now() - Number(count) * unitMs[unit] : Date.parse(text)
-  if (unit === undefined && !/^\d{4}-\d{2}-\d{2}T/.test(text))
-    throw new InvalidArgumentError('Give 30m, 12h, 7d, or a time such as 2026-01-31T00:00:00Z.')
-  if (Number.isNaN(ms)) throw new InvalidArgumentError('It is not a time such as 2026-01-31T00:00:00Z.')
-  if (ms > systemClock.now()) throw new InvalidArgumentError('It is in the future, where no record is. Give a time that has passed.')
-  return new Date(ms)
+  const now = systemClock.now()
+  const time = timeIn(text, now)
+  if (time === null) throw new InvalidArgumentError(`Give ${TIME_FORMS}.`)
+  if (time.getTime() > now) throw new InvalidArgumentError('It is in the future, where no record is. Give a time that has passed.')
+  return time
 }

@@ -44,7 +44,7 @@ export async function withLetters<Result>(
   const { config, groups } = configure(terminal)
   // Its type may be one that only dead letters have.
   const { type: _, ...words } = typed.filter ?? {}
-  letterFilter(words, typed.letters ?? [], { groups, types: [] })
+  letterFilter(words, typed.letters ?? [], { groups, types: [], now: systemClock.now() })
   return withDatabase(
     config,
     async (database) => {
@@ -63,8 +63,8 @@ export function addLetterFilter(command: Command): Command {
     .option('--type <type>', 'only of this type of event')
     .option('--event <id>', 'only of this event')
     .option('--fingerprint <fingerprint>', 'only those that failed alike, as "dlq groups" shows them')
-    .option('--since <time>', 'only those given up at this RFC 3339 time or later')
-    .option('--until <time>', 'only those given up before this RFC 3339 time')
+    .option('--since <time>', 'only those given up at this time or later, such as 7d or 2026-01-31T00:00:00Z')
+    .option('--until <time>', 'only those given up before this time')
     .option('--state <state>', 'open, requested, resolved, discarded or all; open unless letters are named')
 }
 
@@ -74,7 +74,11 @@ export async function filterOf(
   typed: TypedLetterFilter,
   named: readonly string[] = [],
 ): Promise<DeadLetterFilter> {
-  return letterFilter(typed, named, { groups, types: typed.type === undefined ? [] : await admin.types() })
+  return letterFilter(typed, named, {
+    groups,
+    types: typed.type === undefined ? [] : await admin.types(),
+    now: systemClock.now(),
+  })
 }
 
 /** The one letter of this name. @throws {OperatorError} there is none, or several in topics that the group has read */

@@ -16,7 +16,7 @@ no error and are grouped by reason and type. AGAIN is how many of them failed on
 
 Examples:
   npm run workerctl -- dlq groups
-  npm run workerctl -- dlq groups --reason consumer-error --since 2026-01-31T00:00:00Z`
+  npm run workerctl -- dlq groups --reason consumer-error --since 7d`
 
 /** Adds `dlq groups`. */
 export function addDlqGroups(parent: Command, terminal: Terminal): void {

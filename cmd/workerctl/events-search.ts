@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { Newest } from '../../src/admin/events/newest-records.ts'
-import { parseTime } from '../../src/admin/offsets/reset-target.ts'
+import { parseTime } from '../../src/admin/time-option.ts'
 import { requireTopic } from '../../src/admin/require-topics.ts'
 import { readTopicSince } from '../../src/infra/kafka/consumer/read-topic-since.ts'
 import { systemClock } from '../../src/std/clock.ts'
@@ -23,16 +23,17 @@ Personal fields, and what is not known to be free of them, are *** unless --reve
 
 Examples:
   npm run workerctl -- events search --type referral.verified --campaign 0c9e6c1f-3b1d-4f0e-8d8a-5f0f7a1e2b33
-  npm run -s workerctl -- events search --user b1f6f0de-6a1c-4f8e-9d61-3f6f0a7c4d55 --since 2026-01-31T00:00:00Z --json`
+  npm run -s workerctl -- events search --user b1f6f0de-6a1c-4f8e-9d61-3f6f0a7c4d55 --since 7d --json`
 
 export function addEventsSearch(parent: Command, terminal: Terminal): void {
   addReading(parent.command('search'))
     .description('find events in the topic')
-    .option('--since <time>', 'an RFC 3339 time')
+    .option('--since <time>', 'a time, such as 12h or 2026-01-31T00:00:00Z')
     .option('--limit <count>', 'maximum number of events shown', wholeNumber(1, 10_000), 20)
     .addHelpText('after', HELP)
     .action(async (options: Options) => {
-      const since = options.since === undefined ? new Date(systemClock.now() - DAY_MS) : parseTime('--since', options.since)
+      const since =
+        options.since === undefined ? new Date(systemClock.now() - DAY_MS) : parseTime('--since', options.since, systemClock.now())
       const { config } = configure(terminal)
       const { reader, show } = eventReading(config, options)
       const newest = new Newest<ShownEvent>(options.limit)

@@ -34,7 +34,7 @@ processes would do sooner, for autoscalers. Works beside running daemons, and wi
 
 Examples:
   npm run workerctl -- lag
-  npm run workerctl -- lag --group email-workers --seconds 30
+  npm run workerctl -- lag --group email-workers --seconds 10
   npm run workerctl -- lag --watch
   npm run -s workerctl -- lag --json`
 

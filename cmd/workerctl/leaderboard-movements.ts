@@ -3,7 +3,7 @@ import { channelList } from '../../src/daemon/compose/channels.ts'
 import { createTimelineReader } from '../../src/infra/postgres/admin/postgres-timeline.ts'
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
 import { uuidOf } from '../../src/admin/intents/intent-filter.ts'
-import { parseTime } from '../../src/admin/offsets/reset-target.ts'
+import { parseTime } from '../../src/admin/time-option.ts'
 import { unknownCampaign } from '../../src/leaderboard/standings.ts'
 import { stamp } from '../../src/std/ago.ts'
 import { systemClock } from '../../src/std/clock.ts'
@@ -32,7 +32,7 @@ Examples:
 export function addLeaderboardMovements(parent: Command, terminal: Terminal): void {
   addPersonOptions(parent.command('movements').description('list the recorded movements in a campaign, or of one person in it'))
     .requiredOption('--campaign <uuid>', 'the id in campaigns')
-    .option('--since <time>', 'only those at or after this RFC 3339 time')
+    .option('--since <time>', 'only those at or after this time, such as 7d or 2026-01-31T00:00:00Z')
     .option('--limit <count>', 'maximum number of movements listed', wholeNumber(1, 100_000), 100)
     .option('--json', 'print one JSON object')
     .addHelpText('after', HELP)
@@ -40,7 +40,7 @@ export function addLeaderboardMovements(parent: Command, terminal: Terminal): vo
       const { config } = configure(terminal)
       const campaignId = uuidOf('--campaign', options.campaign)
       const findPerson = personOption(options)
-      const since = options.since === undefined ? null : parseTime('--since', options.since)
+      const since = options.since === undefined ? null : parseTime('--since', options.since, systemClock.now())
       const movements = await withDatabase(
         config,
         async ({ sql }) => {

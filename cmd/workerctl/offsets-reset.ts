@@ -54,7 +54,7 @@ export function addOffsetsReset(parent: Command, terminal: Terminal): void {
     .command('reset')
     .description('set the offsets at which a stopped group continues')
     .requiredOption('--group <group>', 'the group, with or without KAFKA_GROUP_PREFIX')
-    .requiredOption('--to <position>', 'earliest, latest, committed, an offset, or an RFC 3339 time')
+    .requiredOption('--to <position>', 'earliest, latest, committed, an offset, or a time, such as 2h or 2026-01-31T00:00:00Z')
     .option('--partition <numbers>', 'only these partitions, such as 3 or 0,4,7', partitionNumbers)
     .option('--accept-loss', 'skip records that were not read')
     .option('--dry-run', 'show the plan without applying it')
@@ -64,7 +64,7 @@ export function addOffsetsReset(parent: Command, terminal: Terminal): void {
     .action(async (options: Options) => {
       const { config, groups } = configure(terminal)
       const group = findGroup(groups, options.group)
-      const target = parseResetTarget(options.to)
+      const target = parseResetTarget(options.to, systemClock.now())
       const { dedupeDays } = config.accept
       await withKafka(config, (admin) =>
         withDatabase(config, async (database) => {

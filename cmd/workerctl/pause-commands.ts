@@ -13,6 +13,7 @@ import { createPauseAdmin } from '../../src/infra/postgres/admin/postgres-pause-
 import { createProgressAdmin } from '../../src/infra/postgres/admin/postgres-progress-admin.ts'
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
 import { pauseScopes, pauseSentence, type Pause, type PauseScope, type PauseTarget } from '../../src/model/pause.ts'
+import { stamp } from '../../src/std/ago.ts'
 import { systemClock } from '../../src/std/clock.ts'
 import { OperatorError } from '../../src/std/failure.ts'
 import type { Database } from '../../src/std/sql.ts'
@@ -24,7 +25,7 @@ import type { Terminal } from './terminal.ts'
 interface SetOptions {
   readonly group?: string
   readonly owner: string
-  readonly reason: string
+  readonly because: string
   readonly for?: string
   readonly untilResumed?: boolean
   readonly extend?: boolean
@@ -83,7 +84,7 @@ export function addPause(parent: Command, terminal: Terminal): void {
   for (const scope of pauseScopes) {
     scopeCommand(parent, scope, scopes[scope].description)
       .requiredOption('--owner <name>', 'who can be asked about it, such as a team; shown in logs and /status')
-      .requiredOption('--reason <text>', 'why; shown in logs and /status')
+      .requiredOption('--because <text>', 'why; shown in logs and /status')
       .option('--for <length>', 'the pause ends by itself after this time, such as 30m, 2h or 3d')
       .option('--until-resumed', 'the pause lasts until it is ended with: workerctl resume')
       .option('--extend', 'replace owner, reason and end of a pause that exists')
@@ -93,8 +94,8 @@ export function addPause(parent: Command, terminal: Terminal): void {
         `${KEPT}
 
 Examples:
-  npm run workerctl -- pause ${scope} ${scopes[scope].example} --owner ops --reason maintenance --for 2h
-  npm run workerctl -- pause ${scope} ${scopes[scope].example} --owner ops --reason investigation --until-resumed`,
+  npm run workerctl -- pause ${scope} ${scopes[scope].example} --owner ops --because maintenance --for 2h
+  npm run workerctl -- pause ${scope} ${scopes[scope].example} --owner ops --because investigation --until-resumed`,
       )
       .action(async (...args: unknown[]) => {
         const [typed, options] = argumentsOf(scope, args)
@@ -146,7 +147,7 @@ async function pause(scope: PauseScope, [target, partition]: Typed, options: Set
   const request = {
     ...paused,
     owner: requireShowable('--owner', options.owner),
-    reason: requireShowable('--reason', options.reason),
+    reason: requireShowable('--because', options.because),
     forMs: lengthOf(options),
   }
   const done = await withDatabase(config, async (database) => {
@@ -212,7 +213,7 @@ export function addPauseList(parent: Command, terminal: Terminal): void {
       const now = systemClock.now()
       terminal.out(
         renderTable(
-          ['SCOPE', 'TARGET', 'GROUP', 'OWNER', 'REASON', 'SINCE', 'AGO', 'LEFT'],
+          ['SCOPE', 'TARGET', 'GROUP', 'OWNER', 'BECAUSE', 'SINCE', 'LEFT'],
           pauses.map((pause) => rowOf(pause, now)),
           terminal.columns,
         ),
@@ -222,7 +223,7 @@ export function addPauseList(parent: Command, terminal: Terminal): void {
 
 function rowOf({ scope, target, group, owner, reason, since, until }: Pause, now: number): readonly (string | null)[] {
   const left = until === null ? 'until resumed' : lengthInWords(until.getTime() - now)
-  return [scope, target, group ?? 'all', owner, reason, since.toISOString(), lengthInWords(now - since.getTime()), left]
+  return [scope, target, group ?? 'all', owner, reason, stamp(since, now), left]
 }
 
 /** Null: until it is resumed. */

@@ -13,7 +13,7 @@ import {
   type Reconciliation,
   type Window,
 } from '../../src/admin/reconcile-facts.ts'
-import { parseTime } from '../../src/admin/offsets/reset-target.ts'
+import { parseTime } from '../../src/admin/time-option.ts'
 import { systemClock } from '../../src/std/clock.ts'
 import { OperatorError } from '../../src/std/failure.ts'
 import type { Consumer } from '../../src/model/consumer.ts'
@@ -59,14 +59,14 @@ which its id is derived. Types whose publisher chooses event ids of its own cann
 
 Examples:
   npm run workerctl -- reconcile
-  npm run workerctl -- reconcile --since 2026-01-31T00:00:00Z --publish`
+  npm run workerctl -- reconcile --since 7d --publish`
 
 export function addReconcile(parent: Command, terminal: Terminal): void {
   parent
     .command('reconcile')
     .description('find facts of the platform without an outcome, and publish them again')
-    .option('--since <time>', 'only facts at or after this RFC 3339 time')
-    .option('--until <time>', 'only facts before this RFC 3339 time (default: 5 minutes ago)')
+    .option('--since <time>', 'only facts at or after this time, such as 7d or 2026-01-31T00:00:00Z')
+    .option('--until <time>', 'only facts before this time (default: 5 minutes ago)')
     .option('--publish', 'publish what is missing')
     .option('--yes', 'publish without a prompt')
     .option('--json', 'print one JSON object; never prompts')
@@ -75,8 +75,8 @@ export function addReconcile(parent: Command, terminal: Terminal): void {
       const { config, groups, consumers } = configure(terminal)
       const [since, until] = [options.since, options.until]
       const chosen = {
-        since: since === undefined ? null : parseTime('--since', since),
-        until: until === undefined ? null : parseTime('--until', until),
+        since: since === undefined ? null : parseTime('--since', since, systemClock.now()),
+        until: until === undefined ? null : parseTime('--until', until, systemClock.now()),
       }
       await withDatabase(
         config,

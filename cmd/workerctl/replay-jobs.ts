@@ -28,7 +28,7 @@ export function addReplayList(parent: Command, terminal: Terminal): void {
         if (replays.length === 0) return terminal.out('There are no replays.')
         terminal.out(
           renderTable(
-            ['ID', 'GROUP', 'STATE', 'READ', 'RELEASED', 'EFFECTS', 'ORDERED', 'BY', 'REASON'],
+            ['ID', 'GROUP', 'STATE', 'READ', 'RELEASED', 'EFFECTS', 'ORDERED', 'OWNER', 'BECAUSE'],
             replays.map((replay) => [
               Number(replay.id),
               replay.group,
@@ -37,8 +37,8 @@ export function addReplayList(parent: Command, terminal: Terminal): void {
               replay.released,
               replay.confirmed,
               timeCell(replay.createdAt),
-              replay.requestedBy,
-              replay.reason,
+              replay.owner,
+              replay.because,
             ]),
             terminal.columns,
           ),
@@ -67,18 +67,18 @@ export function addReplayShow(parent: Command, terminal: Terminal): void {
           `Replay ${id} of ${replay.group} on ${replay.topic} is ${replay.state}${replay.detail === null ? '' : `: ${replay.detail}`}.`,
         )
         terminal.out(
-          `Ordered by ${replay.requestedBy} (${replay.reason}) at ${replay.createdAt.toISOString()}, with ${replay.confirmed} effects confirmed.`,
+          `Ordered by ${replay.owner} (${replay.because}) at ${replay.createdAt.toISOString()}, with ${replay.confirmed} effects confirmed.`,
         )
         terminal.out(`Read ${done} of ${all} records; released ${replay.released} intents; ${unfinished} are not finished.`)
-        if (replay.owner !== null) terminal.out(`${replay.owner} has it.`)
+        if (replay.process !== null) terminal.out(`${replay.process} has it.`)
         for (const { label, state, reason, count } of ends) {
           terminal.out(`${count} ${label}: ${state}${reason === null ? '' : ` (${reason})`}.`)
         }
         if (replay.readAt === null) terminal.out('Differences from the plan are known once the range is read.')
         else if (differences.length === 0) terminal.out('No difference from the plan.')
         for (const difference of differences) terminal.out(`Differs from the plan: ${differenceSentence(difference)}`)
-        for (const { at, action, who, reason } of audit) {
-          terminal.out(`${at.toISOString()} ${action} by ${who}${reason === null ? '' : `: ${reason}`}`)
+        for (const { at, action, owner, because } of audit) {
+          terminal.out(`${at.toISOString()} ${action} by ${owner}${because === null ? '' : `: ${because}`}`)
         }
       })
     })
@@ -95,15 +95,15 @@ const HELP: Readonly<Record<ReplayMove, string>> = {
 Takes effect within a second. Intents that are due already are sent.
 
 Example:
-  npm run workerctl -- replay pause 12 --owner ada --reason "endpoint is slow"`,
+  npm run workerctl -- replay pause 12 --owner ada --because "endpoint is slow"`,
   resume: `
 Example:
-  npm run workerctl -- replay resume 12 --owner ada --reason "endpoint is back"`,
+  npm run workerctl -- replay resume 12 --owner ada --because "endpoint is back"`,
   cancel: `
 Events that were accepted stay accepted. A later replay, or intents retry, sends cancelled intents after all.
 
 Example:
-  npm run workerctl -- replay cancel 12 --owner ada --reason "wrong campaign"`,
+  npm run workerctl -- replay cancel 12 --owner ada --because "wrong campaign"`,
 }
 
 export function addReplayMove(parent: Command, move: ReplayMove, terminal: Terminal): void {
@@ -112,11 +112,11 @@ export function addReplayMove(parent: Command, move: ReplayMove, terminal: Termi
     .description(descriptions[move])
     .argument('<id>', 'as replay list shows it')
     .requiredOption('--owner <name>', 'who does it')
-    .requiredOption('--reason <text>', 'why')
+    .requiredOption('--because <text>', 'why')
     .option('--json', 'print one JSON object')
     .addHelpText('after', HELP[move])
-    .action(async (id: string, options: { readonly owner: string; readonly reason: string; readonly json?: boolean }) => {
-      const act = { who: requireShowable('--owner', options.owner), reason: requireShowable('--reason', options.reason) }
+    .action(async (id: string, options: { readonly owner: string; readonly because: string; readonly json?: boolean }) => {
+      const act = { owner: requireShowable('--owner', options.owner), because: requireShowable('--because', options.because) }
       await withReplays(terminal, async (admin) => {
         const { before, cancelled } = await moveReplay(admin, idOf(id), move, act)
         if (options.json === true) return terminal.out(renderJson({ id, verb: move, before, cancelled }))

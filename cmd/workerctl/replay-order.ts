@@ -48,10 +48,10 @@ interface Ordering extends Selection {
   readonly rate: number
   readonly sendRate: number
   readonly owner?: string
-  readonly reason?: string
+  readonly because?: string
 }
 
-const EXAMPLE_ID = '0192d3c4-0000-7000-8000-000000000001'
+const EXAMPLE_ID = '0c9e6c1f-3b1d-4f0e-8d8a-5f0f7a1e2b33'
 
 const SEMANTICS = `
 A group decides records again that it has read. Effects that were sent or delivered, or are under way, are left alone; missing ones follow,
@@ -71,7 +71,7 @@ A daemon that runs the group does the replay: replay show follows it.
 
 Examples:
   npm run workerctl -- replay run --group email-workers --from 2026-01-31T00:00:00Z
-  npm run workerctl -- replay run --group email-workers --from 2026-01-31T00:00:00Z --confirm 120 --owner ada --reason "template fixed"`
+  npm run workerctl -- replay run --group email-workers --from 2026-01-31T00:00:00Z --confirm 120 --owner ada --because "template fixed"`
 
 export function addReplayPlan(parent: Command, terminal: Terminal): void {
   selecting(parent.command('plan').description('show what a replay would do, without doing it'))
@@ -90,16 +90,16 @@ export function addReplayRun(parent: Command, terminal: Terminal): void {
     .option('--rate <number>', 'events that are read in a second', wholeNumber(1, 100_000), 1_000)
     .option('--send-rate <number>', 'intents that become due in a second, after a ramp of 1, 10 and 100', wholeNumber(1, 100_000), 100)
     .option('--owner <name>', 'who orders it; required with --confirm')
-    .option('--reason <text>', 'why; required with --confirm')
+    .option('--because <text>', 'why; required with --confirm')
     .addHelpText('after', RUN_HELP)
     .action(async (ordering: Ordering) => {
-      const { confirm, owner, reason, json } = ordering
-      if (confirm !== undefined && (owner === undefined || reason === undefined)) {
-        throw new OperatorError('Say who orders the replay and why: add --owner NAME and --reason TEXT. Nothing was started.')
+      const { confirm, owner, because, json } = ordering
+      if (confirm !== undefined && (owner === undefined || because === undefined)) {
+        throw new OperatorError('Say who orders the replay and why: add --owner NAME and --because TEXT. Nothing was started.')
       }
       const act = {
-        who: owner === undefined ? '' : requireShowable('--owner', owner),
-        reason: reason === undefined ? '' : requireShowable('--reason', reason),
+        owner: owner === undefined ? '' : requireShowable('--owner', owner),
+        because: because === undefined ? '' : requireShowable('--because', because),
       }
       await withPlans(ordering, terminal, async (plans, database) => {
         const effects = effectsOf(plans)
@@ -117,7 +117,7 @@ export function addReplayRun(parent: Command, terminal: Terminal): void {
         if (json === true) return terminal.out(renderJson({ effects, plans, ordered: confirm !== undefined, jobs }))
         terminal.out(
           confirm === undefined
-            ? `Nothing was started: add --confirm ${effects} --owner NAME --reason TEXT to run it.`
+            ? `Nothing was started: add --confirm ${effects} --owner NAME --because TEXT to run it.`
             : `Ordered: replay ${jobs.join(', ')}. A daemon that runs the group begins within seconds; workerctl replay show ${jobs[0]} follows it.`,
         )
       })
@@ -128,8 +128,8 @@ export function addReplayRun(parent: Command, terminal: Terminal): void {
 function selecting(command: Command): Command {
   return command
     .requiredOption('--group <groups>', 'the groups, with or without KAFKA_GROUP_PREFIX')
-    .requiredOption('--from <position>', 'earliest, an offset, or an RFC 3339 time')
-    .option('--to <position>', 'the end, which is not read any more: latest, an offset, or an RFC 3339 time', 'latest')
+    .requiredOption('--from <position>', 'earliest, an offset, or a time, such as 7d or 2026-01-31T00:00:00Z')
+    .option('--to <position>', 'the end, which is not read any more: latest, an offset, or a time', 'latest')
     .option('--partition <numbers>', 'only these partitions, such as 3 or 0,4,7', partitionNumbers)
     .option('--type <types>', 'only events of these types')
     .option('--campaign <ids>', 'only events of these campaigns')
@@ -152,7 +152,7 @@ async function withPlans(
 ): Promise<void> {
   const { config, groups } = configure(terminal)
   const filter = replayFilter(selection)
-  const bounds = { from: parseBound('--from', selection.from), to: parseBound('--to', selection.to) }
+  const bounds = { from: parseBound('--from', selection.from, systemClock.now()), to: parseBound('--to', selection.to, systemClock.now()) }
   const chosen = replayGroups(selection.group, groups)
   const consumers = new Map(composeConsumers(config).map((consumer) => [consumer.name, consumer]))
   await withKafka(config, (admin) =>

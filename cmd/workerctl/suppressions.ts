@@ -3,7 +3,7 @@ import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
 import { createSuppressionAdmin } from '../../src/infra/postgres/admin/postgres-suppression-admin.ts'
 import type { SuppressionCount, SuppressionFilter } from '../../src/admin/suppressions/suppression-admin.ts'
 import { uuidOf } from '../../src/admin/intents/intent-filter.ts'
-import { parseTime } from '../../src/admin/offsets/reset-target.ts'
+import { parseTime } from '../../src/admin/time-option.ts'
 import { addressOption } from '../../src/admin/people/person-finder.ts'
 import { unknownWord } from '../../src/admin/unknown-word.ts'
 import { channelList } from '../../src/daemon/compose/channels.ts'
@@ -25,7 +25,7 @@ interface FilterOptions extends PersonOptions {
   readonly account?: string
   readonly reason?: string
   readonly since?: string
-  readonly before?: string
+  readonly until?: string
   readonly limit: number
   readonly json?: boolean
 }
@@ -43,8 +43,8 @@ const REMOVE_HELP = `
 A removed address gets mail again from the next event on. Mails that were skipped or rejected meanwhile are not sent; see intents retry.
 
 Examples:
-  npm run workerctl -- suppressions remove --email guest@example.com --account 0c9e6c1f-3b1d-4f0e-8d8a-5f0f7a1e2b33 --dry-run
-  npm run workerctl -- suppressions remove --reason bounced --since 2030-01-31T12:00:00Z --before 2030-01-31T13:00:00Z --yes`
+  npm run workerctl -- suppressions remove --email guest@example.com --account 5b0f0c52-1f6f-4c0e-9a55-2f6c0f6f7f10 --dry-run
+  npm run workerctl -- suppressions remove --reason bounced --since 2030-01-31T12:00:00Z --until 2030-01-31T13:00:00Z --yes`
 
 export function addSuppressionsList(parent: Command, terminal: Terminal): void {
   withFilter(parent.command('list').description('count suppressed addresses by account and reason, and list the newest'))
@@ -91,7 +91,7 @@ export function addSuppressionsRemove(parent: Command, terminal: Terminal): void
       const { config } = configure(terminal)
       const typed = filterOf(options)
       if (options.user === undefined && Object.values(typed).every((part) => part === null)) {
-        throw new OperatorError('Select the suppressions: give --email, --user, --account, --reason, --since or --before.')
+        throw new OperatorError('Select the suppressions: give --email, --user, --account, --reason, --since or --until.')
       }
       await withDatabase(
         config,
@@ -124,11 +124,11 @@ function withFilter(command: Command): Command {
     .option('--user <uuid>', "only of this person's address and account")
     .option('--account <id>', 'only of this account')
     .option('--reason <reason>', 'bounced or unsubscribed')
-    .option('--since <time>', 'only those created at or after this RFC 3339 time')
-    .option('--before <time>', 'only those created before this RFC 3339 time')
+    .option('--since <time>', 'only those created at or after this time, such as 7d or 2026-01-31T00:00:00Z')
+    .option('--until <time>', 'only those created before this time')
 }
 
-function filterOf({ account, reason, email, since, before }: FilterOptions): SuppressionFilter {
+function filterOf({ account, reason, email, since, until }: FilterOptions): SuppressionFilter {
   if (reason !== undefined && reason !== 'bounced' && reason !== 'unsubscribed') {
     throw unknownWord('reason', reason, ['bounced', 'unsubscribed'], 'give bounced or unsubscribed')
   }
@@ -136,8 +136,8 @@ function filterOf({ account, reason, email, since, before }: FilterOptions): Sup
     accountId: uuidOf('--account', account),
     reason: reason ?? null,
     address: email === undefined ? null : addressOption(email),
-    since: since === undefined ? null : parseTime('--since', since),
-    before: before === undefined ? null : parseTime('--before', before),
+    since: since === undefined ? null : parseTime('--since', since, systemClock.now()),
+    until: until === undefined ? null : parseTime('--until', until, systemClock.now()),
   }
 }
 

@@ -8,7 +8,7 @@ import { createTimelineReader } from '../../src/infra/postgres/admin/postgres-ti
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
 import { explainEvent, explainPerson, explainReward } from '../../src/admin/explain-event.ts'
 import { uuidOf } from '../../src/admin/intents/intent-filter.ts'
-import { parseTime } from '../../src/admin/offsets/reset-target.ts'
+import { parseTime } from '../../src/admin/time-option.ts'
 import { groupsInUse, type OperatorGroup } from '../../src/admin/operator-group.ts'
 import { loadTimeline } from '../../src/admin/timeline/load-timeline.ts'
 import { timelineAnswer } from '../../src/admin/timeline/timeline-answer.ts'
@@ -60,14 +60,14 @@ export function addTimeline(parent: Command, terminal: Terminal): void {
     .option('--event <uuid>', 'the id of the event')
     .option('--campaign <uuid>', 'the id in campaigns; with --email, where to search')
     .option('--reward <uuid>', 'the id in user_rewards')
-    .option('--since <time>', 'only what happened at or after this RFC 3339 time')
+    .option('--since <time>', 'only what happened at or after this time, such as 7d or 2026-01-31T00:00:00Z')
     .option('--limit <count>', 'maximum number of lines, the newest', wholeNumber(1, 10_000), 100)
     .option('--reveal', 'show addresses')
     .option('--json', 'print one JSON object')
     .addHelpText('after', HELP)
     .action(async (options: Options) => {
       const { config, groups } = configure(terminal)
-      const since = options.since === undefined ? null : parseTime('--since', options.since)
+      const since = options.since === undefined ? null : parseTime('--since', options.since, systemClock.now())
       const subjectIn = subjectOf(options)
       const found = await withDatabase(
         config,

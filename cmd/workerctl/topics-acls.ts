@@ -39,9 +39,9 @@ the rights of this user; --operator prints them as commands, too. With --group t
 
 Examples:
   npm run -s workerctl -- topics acls --principal User:worker --publisher User:platform
-  npm run -s workerctl -- topics acls --group email-workers
-  npm run -s workerctl -- topics acls --operator User:operator
-  npm run -s workerctl -- topics acls --json`
+  npm run -s workerctl -- topics acls --group email-workers --principal User:worker
+  npm run -s workerctl -- topics acls --principal User:worker --operator User:operator
+  npm run -s workerctl -- topics acls --principal User:worker --json`
 
 const titles = {
   group: 'group',

@@ -10,7 +10,7 @@ const LONGEST = 200
  * @param longest characters at most
  * @throws {OperatorError} a text is empty, too long or several lines, or holds an address.
  */
-export function requireShowable(option: '--owner' | '--reason' | '--because' | '--note', text: string, longest = LONGEST): string {
+export function requireShowable(option: '--owner' | '--because' | '--note', text: string, longest = LONGEST): string {
   const shown = text.trim()
   if (shown.includes('@'))
     throw new OperatorError(`${option} is kept and shown to others: give no address, but a name, a team or a ticket.`)

@@ -134,7 +134,7 @@ test('with exactly the printed ACLs an operator plans a replay and looks at a de
   const sent = fixture.smtp.counters.accepted
 
   const order = ['replay', 'run', '--group', 'email-workers', '--from', 'earliest', '--user', person.userId]
-  const by = ['--confirm', '1', '--owner', 'ada', '--reason', 'mails were late']
+  const by = ['--confirm', '1', '--owner', 'ada', '--because', 'mails were late']
   expect(await asOperator('replay', 'plan', ...order.slice(2))).toMatchObject({
     code: 0,
     out: expect.stringContaining('would have 1 effect,'),

@@ -11,7 +11,7 @@ test('another daemon continues a replay at its cursor after a kill, and no mail 
   const people = await staleMails(fixture, 60)
   expect(fixture.smtp.mails).toEqual([])
 
-  const by = ['--owner', 'ada', '--reason', 'mails were late']
+  const by = ['--owner', 'ada', '--because', 'mails were late']
   const id = await replayed(fixture, '--group', 'email-workers', '--from', 'earliest', '--rate', '10', '--confirm', '60', ...by)
   await eventually('the replay has read and sent something', async () => {
     const [range] = (await shownReplay(fixture, id)).ranges

@@ -38,7 +38,7 @@ test('a replay sends what was missing and nothing twice, and does what its plan 
   ])
   expect(await mails()).toEqual(before)
 
-  const by = ['--owner', 'ada', '--reason', 'mails were late']
+  const by = ['--owner', 'ada', '--because', 'mails were late']
   const refused = await workerctlFor(fixture, 'replay', 'run', ...range, '--confirm', '12', ...by)
   expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('would have 11 effects now, not the 12') })
   expect(await fixture.sql.query('SELECT FROM worker.replay_jobs')).toEqual([])

@@ -11,7 +11,7 @@ test('a replay that is paused sends no more until it is resumed, and what is can
   await daemon.ready()
   await staleMails(fixture, 30)
   const range = ['--group', 'email-workers', '--from', 'earliest']
-  const by = ['--owner', 'ada', '--reason', 'a test']
+  const by = ['--owner', 'ada', '--because', 'a test']
   const id = await replayed(fixture, ...range, '--send-rate', '1', '--confirm', '30', ...by)
   const sent = (least: number) =>
     eventually(`${least} mails were sent`, () => fixture.smtp.mails.length >= least || `${fixture.smtp.mails.length}`)

@@ -110,9 +110,9 @@ it.each([
     'package.json is no catalogue: it has no list of events. Give a file of config/events/released.',
   ],
   [['--since', '1h', '--candidate', 'README.md'], 'README.md is no catalogue: '],
-  [['--since', 'yesterday'], 'Give 30m, 12h, 7d, or a time such as 2026-01-31T00:00:00Z.'],
+  [['--since', 'yesterday'], 'Give a length of time before now such as 30m, 12h or 7d, or an RFC 3339 time such as 2026-01-31T00:00:00Z.'],
   [['--since', '2999-01-31T00:00:00Z'], 'It is in the future, where no record is. Give a time that has passed.'],
-  [['--since', '2026-99-31T00:00:00Z'], 'It is not a time such as 2026-01-31T00:00:00Z.'],
+  [['--since', '2026-99-31T00:00:00Z'], 'Give a length of time before now such as'],
 ])('%j is refused with a sentence', async (args, sentence) => {
   const { code, output } = await runProcess('node', ['cmd/catalogue/main.ts', 'rehearse', ...args], {
     cwd: process.cwd(),

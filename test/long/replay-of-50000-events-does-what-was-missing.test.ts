@@ -32,7 +32,7 @@ test('a replay of 50,000 events of which 49,000 were handled does exactly what i
   writeLine(`planned ${handled + missing} events in ${Math.round((performance.now() - began) / 1_000)} s`)
   expect(JSON.parse(plan.out)).toMatchObject({ effects: missing })
 
-  const id = await replayed(fixture, ...range, '--rate', '2000', '--confirm', String(missing), '--owner', 'ada', '--reason', 'a test')
+  const id = await replayed(fixture, ...range, '--rate', '2000', '--confirm', String(missing), '--owner', 'ada', '--because', 'a test')
   await replayIs(fixture, id, 'running')
   const beside = await latency(fixture, platform, live)
   const done = await replayIs(fixture, id, 'done', 600_000)

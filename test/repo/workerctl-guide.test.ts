@@ -3,7 +3,8 @@ import type { Command } from 'commander'
 import { describe, expect, it } from 'vitest'
 import { dayOf } from '../../cmd/workerctl/analytics-show.ts'
 import { createProgram } from '../../cmd/workerctl/run.ts'
-import { parseResetTarget, parseTime } from '../../src/admin/offsets/reset-target.ts'
+import { parseResetTarget } from '../../src/admin/offsets/reset-target.ts'
+import { parseTime } from '../../src/admin/time-option.ts'
 import { files, tableRows } from './source-files.ts'
 
 const guide = 'docs/guide/workerctl.md'
@@ -36,8 +37,8 @@ describe('the guide of workerctl', () => {
 
 /** By the name of the value in the usage line: how the command reads it. */
 const times: Readonly<Record<string, (flag: string, text: string) => unknown>> = {
-  time: parseTime,
-  position: (_, text) => parseResetTarget(text),
+  time: (flag, text) => parseTime(flag, text, Date.now()),
+  position: (_, text) => parseResetTarget(text, Date.now()),
   day: (_, text) => dayOf(text),
 }
 const documents = files.filter((path) => path.endsWith('.md') && path !== 'CHANGELOG.md')

@@ -12,7 +12,7 @@ export interface ShownReplay {
   readonly unfinished: number
   readonly differences: readonly object[]
   readonly ranges: readonly { readonly partition: number; readonly from: number; readonly to: number; readonly next: number }[]
-  readonly audit: readonly { readonly action: string; readonly who: string }[]
+  readonly audit: readonly { readonly action: string; readonly owner: string }[]
 }
 
 /** Orders a replay; returns its id. */

@@ -2,8 +2,8 @@ import { eventTypes } from '../../events/catalogue/catalogue.ts'
 import { deadLetterReasons } from '../../model/dead-letter-reason.ts'
 import { OperatorError } from '../../std/failure.ts'
 import { uuidOf } from '../intents/intent-filter.ts'
-import { parseTime } from '../offsets/reset-target.ts'
 import { findGroup, type OperatorGroup } from '../operator-group.ts'
+import { parseTime } from '../time-option.ts'
 import { knownWord } from '../unknown-word.ts'
 import { letterStates, type DeadLetterFilter, type LetterState } from './dead-letter-admin.ts'
 import { parseLetter } from './letter-handle.ts'
@@ -24,13 +24,14 @@ export interface TypedLetterFilter {
  * The filter that is meant; letters that are named by themselves may have any state unless one is given.
  *
  * @param types that dead letters have, besides those of the catalogue: a publisher may have made them up
+ *   `now` in milliseconds since 1970
  * @throws {OperatorError} naming the option that is wrong, and the nearest word that there is: an empty list would look as if no record had
  *   been given up
  */
 export function letterFilter(
   typed: TypedLetterFilter,
   letters: readonly string[],
-  known: { readonly groups: readonly OperatorGroup[]; readonly types: readonly string[] },
+  known: { readonly groups: readonly OperatorGroup[]; readonly types: readonly string[]; readonly now: number },
 ): DeadLetterFilter {
   const types = [...new Set([...eventTypes, ...known.types])]
   return {
@@ -40,8 +41,8 @@ export function letterFilter(
     type: typed.type === undefined ? null : knownWord('type', typed.type, types),
     eventId: uuidOf('--event', typed.event),
     fingerprint: typed.fingerprint === undefined ? null : fingerprintIn(typed.fingerprint),
-    since: typed.since === undefined ? null : parseTime('--since', typed.since),
-    until: typed.until === undefined ? null : parseTime('--until', typed.until),
+    since: typed.since === undefined ? null : parseTime('--since', typed.since, known.now),
+    until: typed.until === undefined ? null : parseTime('--until', typed.until, known.now),
     states: statesIn(typed.state, letters.length > 0),
   }
 }

@@ -1,7 +1,7 @@
 import { OperatorError } from '../../std/failure.ts'
+import { lengthIn } from '../time-option.ts'
 
-const units = { s: 1_000, min: 60_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
-const YEAR_MS = 365 * units.d
+const YEAR_MS = 365 * 86_400_000
 
 /**
  * How long a pause lasts, from `90s`, `30m`, `2h` or `3d`; milliseconds.
@@ -9,9 +9,8 @@ const YEAR_MS = 365 * units.d
  * @throws {OperatorError} it is not such a length, or longer than a year.
  */
 export function pauseLength(text: string): number {
-  const [, count = '', unit = ''] = /^(\d{1,9})\s?(s|m|min|h|d)$/.exec(text.trim()) ?? []
-  const ms = Number(count) * (unit === '' ? Number.NaN : units[unitOf(unit)])
-  if (ms > 0 && ms <= YEAR_MS) return ms
+  const ms = lengthIn(text)
+  if (ms !== null && ms > 0 && ms <= YEAR_MS) return ms
   throw new OperatorError(`--for is not a length of time up to a year: give a number with s, m, h or d, such as 30m, 2h or 3d.`)
 }
 
@@ -30,8 +29,4 @@ export function lengthInWords(ms: number): string {
     .filter(([count]) => count > 0)
     .map(([count, unit]) => `${count} ${unit}`)
     .join(' ')
-}
-
-function unitOf(text: string): keyof typeof units {
-  return text === 's' || text === 'h' || text === 'd' ? text : 'min'
 }

@@ -21,8 +21,8 @@ export interface ReplayOrder {
 
 /** Who does something to a replay, and why. */
 export interface ReplayAct {
-  readonly who: string
-  readonly reason: string
+  readonly owner: string
+  readonly because: string
 }
 
 /** A replay as an operator sees it. */
@@ -31,10 +31,11 @@ export interface ReplayView extends ReplayOrder {
   readonly state: ReplayState
   /** Why it failed. */
   readonly detail: string | null
-  readonly requestedBy: string
-  readonly reason: string
+  /** Who ordered it, and why. */
+  readonly owner: string
+  readonly because: string
   /** Host and process that has it. */
-  readonly owner: string | null
+  readonly process: string | null
   readonly counts: readonly ReplayCount[]
   /** Intents that were made due so far. */
   readonly released: number
@@ -55,8 +56,8 @@ export interface ReplayEnd {
 export interface ReplayAuditLine {
   readonly at: Date
   readonly action: string
-  readonly who: string
-  readonly reason: string | null
+  readonly owner: string
+  readonly because: string | null
 }
 
 /** The port to the replays, for operators. Every change writes a line of the audit in its transaction. */

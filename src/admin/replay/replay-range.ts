@@ -3,23 +3,25 @@ import type { PartitionRange } from '../../ingest/log-admin.ts'
 import type { ReplayRange } from '../../ingest/replay-job.ts'
 import { OperatorError } from '../../std/failure.ts'
 import { parseResetTarget } from '../offsets/reset-target.ts'
+import { TIME_FORMS } from '../time-option.ts'
 
 /** A bound of a range: an end of the log, an offset, or the first record at or after a time. */
 export type ReplayBound = 'earliest' | 'latest' | bigint | Date
 
-/** @throws {OperatorError} when it is none of these. */
-export function parseBound(option: '--from' | '--to', text: string): ReplayBound {
-  const bound = boundIn(text)
+/**
+ * @param now milliseconds since 1970, from which a length of time counts back
+ * @throws {OperatorError} when it is none of these.
+ */
+export function parseBound(option: '--from' | '--to', text: string, now: number): ReplayBound {
+  const bound = boundIn(text, now)
   if (bound !== null) return bound
-  throw new OperatorError(
-    `${option} "${text}" is not a position: give earliest, latest, an offset such as 1200, or an RFC 3339 time such as 2026-01-31T00:00:00Z.`,
-  )
+  throw new OperatorError(`${option} "${text}" is not a position: give earliest, latest, an offset such as 1200, ${TIME_FORMS}.`)
 }
 
-function boundIn(text: string): ReplayBound | null {
+function boundIn(text: string, now: number): ReplayBound | null {
   if (text === 'committed') return null
   try {
-    const target = parseResetTarget(text)
+    const target = parseResetTarget(text, now)
     return target === 'committed' ? null : target
   } catch (error) {
     if (error instanceof OperatorError) return null

@@ -7,7 +7,7 @@ export interface SuppressionFilter {
   /** On record from then on. */
   readonly since: Date | null
   /** On record before then. */
-  readonly before: Date | null
+  readonly until: Date | null
 }
 
 export interface SuppressionCount {

@@ -32,7 +32,7 @@ beforeAll(openAcceptStore)
 afterAll(closeAcceptStore)
 beforeEach(startGroup)
 
-const act = { who: 'ada', reason: 'a test' }
+const act = { owner: 'ada', because: 'a test' }
 const mailChannels = ['email']
 const admin = () => createReplayAdmin(db, () => Promise.resolve())
 const jobs = () => createReplayJobs(db)
@@ -90,7 +90,11 @@ describe('a job', () => {
     await db.sql.query(`UPDATE worker.replay_jobs SET lease_until = now() - interval '1 second' WHERE id = $1`, [id])
     const second = await claimed('two')
     expect(second.claim).toEqual({ id, owner: 'two', claims: 2 })
-    expect((await admin().audit(id)).map(({ action, who }) => `${action} ${who}`)).toEqual(['ordered ada', 'started one', 'continued two'])
+    expect((await admin().audit(id)).map(({ action, owner }) => `${action} ${owner}`)).toEqual([
+      'ordered ada',
+      'started one',
+      'continued two',
+    ])
   })
 
   it('that another process has is neither turned nor written by the first', async () => {

@@ -28,7 +28,7 @@ it.each([
   ],
   [
     ['offsets', 'reset', '--group', 'email-workers', '--to', 'latets'],
-    '--to "latets" is not a position (did you mean latest?): give earliest, latest, committed, an offset such as 1200, or an RFC 3339 time such as 2026-01-31T00:00:00Z.',
+    '--to "latets" is not a position (did you mean latest?): give earliest, latest, committed, an offset such as 1200, a length of time before now such as 30m, 12h or 7d, or an RFC 3339 time such as 2026-01-31T00:00:00Z.',
   ],
   [
     ['dlq', 'discard', 'email-workers/3/4711', '--owner', 'ada@example.com', '--because', 'a test'],
@@ -44,29 +44,32 @@ it.each([
     ['dlq', 'note', '0123456789ab', '--note', 'for ada@example.com'],
     '--note is kept and shown to others: give no address, but a name, a team or a ticket.',
   ],
-  [['replay', 'cancel', '12', '--owner', '', '--reason', 'wrong'], '--owner must be one line of 1 to 200 characters.'],
+  [['replay', 'cancel', '12', '--owner', '', '--because', 'wrong'], '--owner must be one line of 1 to 200 characters.'],
   [
-    ['replay', 'run', '--group', 'email-workers', '--from', 'earliest', '--confirm', '1', '--owner', 'ada', '--reason', 'a\nb'],
-    '--reason must be one line of 1 to 200 characters.',
+    ['replay', 'run', '--group', 'email-workers', '--from', 'earliest', '--confirm', '1', '--owner', 'ada', '--because', 'a\nb'],
+    '--because must be one line of 1 to 200 characters.',
   ],
   [
     ['replay', 'plan', '--group', 'email-workers', '--from', 'earliest', '--type', 'user.signedup'],
     `There is no event type "user.signedup" (did you mean user.signed_up?): give one of ${eventTypes.join(', ')}.`,
   ],
   [['timeline'], 'Give exactly one of --user, --email, --event, --campaign and --reward.'],
-  [['suppressions', 'remove'], 'Select the suppressions: give --email, --user, --account, --reason, --since or --before.'],
+  [['suppressions', 'remove'], 'Select the suppressions: give --email, --user, --account, --reason, --since or --until.'],
   [
     ['intents', 'retry', '--state', 'dead', '--reason', ''],
     '--reason is empty: give one or more values separated by commas, or leave it out.',
   ],
   [
-    ['suppressions', 'remove', '--before', '2026-01-31T12:00Z'],
-    '--before "2026-01-31T12:00Z" is not an RFC 3339 time, such as 2026-01-31T00:00:00Z.',
+    ['suppressions', 'remove', '--until', '2026-01-31T12:00Z'],
+    '--until "2026-01-31T12:00Z" is not a time: give a length of time before now such as 30m, 12h or 7d, or an RFC 3339 time such as 2026-01-31T00:00:00Z.',
   ],
-  [['reconcile', '--since', 'earliest'], '--since "earliest" is not an RFC 3339 time, such as 2026-01-31T00:00:00Z.'],
+  [
+    ['reconcile', '--since', 'earliest'],
+    '--since "earliest" is not a time: give a length of time before now such as 30m, 12h or 7d, or an RFC 3339 time such as 2026-01-31T00:00:00Z.',
+  ],
   [
     ['reconcile', '--until', '2026-02-30T00:00:00Z'],
-    '--until "2026-02-30T00:00:00Z" is not an RFC 3339 time, such as 2026-01-31T00:00:00Z.',
+    '--until "2026-02-30T00:00:00Z" is not a time: give a length of time before now such as 30m, 12h or 7d, or an RFC 3339 time such as 2026-01-31T00:00:00Z.',
   ],
 ])('%j is refused before anything is read, with a way out that the command accepts', async (args, sentence) => {
   const err: string[] = []

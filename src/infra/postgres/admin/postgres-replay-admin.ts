@@ -32,7 +32,10 @@ export function createReplayAdmin(database: Database, record: RecordOutcome): Re
         [id],
       ),
     audit: (id) =>
-      sql.query<ReplayAuditLine>('SELECT at, action, who, reason FROM worker.replay_audit WHERE job_id = $1 ORDER BY id', [id]),
+      sql.query<ReplayAuditLine>(
+        'SELECT at, action, who AS owner, reason AS because FROM worker.replay_audit WHERE job_id = $1 ORDER BY id',
+        [id],
+      ),
     move: (id, from, to, action, act) =>
       database.transaction(async (tx) => {
         const [job] = await tx.query<{ state: ReplayState }>('SELECT state FROM worker.replay_jobs WHERE id = $1 FOR UPDATE', [id])
@@ -72,8 +75,8 @@ async function create(tx: Sql, order: ReplayOrder, act: ReplayAct): Promise<stri
       order.cap,
       JSON.stringify(order.plan),
       order.confirmed,
-      act.who,
-      act.reason,
+      act.owner,
+      act.because,
     ],
   )
   const id = row?.id ?? ''
@@ -92,8 +95,8 @@ async function create(tx: Sql, order: ReplayOrder, act: ReplayAct): Promise<stri
   return id
 }
 
-async function audit(tx: Sql, id: string, action: string, { who, reason }: ReplayAct): Promise<void> {
-  await tx.query('INSERT INTO worker.replay_audit (job_id, action, who, reason) VALUES ($1, $2, $3, $4)', [id, action, who, reason])
+async function audit(tx: Sql, id: string, action: string, { owner, because }: ReplayAct): Promise<void> {
+  await tx.query('INSERT INTO worker.replay_audit (job_id, action, who, reason) VALUES ($1, $2, $3, $4)', [id, action, owner, because])
 }
 
 type Row = Omit<ReplayView, 'ranges' | 'confirmed' | 'released'> & {
@@ -106,7 +109,7 @@ type Row = Omit<ReplayView, 'ranges' | 'confirmed' | 'released'> & {
 async function read(sql: Sql, which: string, parameters: readonly unknown[]): Promise<readonly ReplayView[]> {
   const rows = await sql.query<Row>(
     `SELECT id, group_name AS "group", topic, topic_id AS "topicId", filter, allow_older AS "allowOlder", event_rate AS "eventRate",
-            send_rate AS "sendRate", cap, plan, confirmed, requested_by AS "requestedBy", reason, state, detail, owner, counts, released,
+            send_rate AS "sendRate", cap, plan, confirmed, requested_by AS owner, reason AS because, state, detail, owner AS process, counts, released,
             created_at AS "createdAt", started_at AS "startedAt", read_at AS "readAt", finished_at AS "finishedAt",
             (SELECT json_agg(json_build_object('partition', r.partition, 'from', r.from_offset::text, 'to', r.to_offset::text, 'next', r.next_offset::text)
                              ORDER BY r.partition)

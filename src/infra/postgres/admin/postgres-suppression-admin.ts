@@ -36,6 +36,6 @@ const matches = `
   AND ($3::text[] IS NULL OR address_hash = ANY (SELECT sha256(convert_to(spelling, 'UTF8')) FROM unnest($3::text[]) AS spelling))
   AND ($4::timestamptz IS NULL OR at >= $4) AND ($5::timestamptz IS NULL OR at < $5)`
 
-function parameters({ accountId, reason, address, since, before }: SuppressionFilter): readonly unknown[] {
-  return [accountId, reason, address === null ? null : spellingsOf(address), since, before]
+function parameters({ accountId, reason, address, since, until }: SuppressionFilter): readonly unknown[] {
+  return [accountId, reason, address === null ? null : spellingsOf(address), since, until]
 }

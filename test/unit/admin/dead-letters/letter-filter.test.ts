@@ -4,7 +4,7 @@ import { letterHandle, parseLetter } from '../../../../src/admin/dead-letters/le
 import type { OperatorGroup } from '../../../../src/admin/operator-group.ts'
 
 const group = (name: string): OperatorGroup => ({ name, id: `stage.${name}`, topic: 't', enabled: true })
-const known = { groups: [group('email-workers'), group('reward-workers')], types: ['user.renamed'] }
+const known = { groups: [group('email-workers'), group('reward-workers')], types: ['user.renamed'], now: 0 }
 const of = (typed: Parameters<typeof letterFilter>[0], letters: readonly string[] = []) => letterFilter(typed, letters, known)
 
 describe('the filter of dead letters', () => {
@@ -29,7 +29,7 @@ describe('the filter of dead letters', () => {
     [{ state: 'opened' }, 'There is no state "opened" (did you mean open?)'],
     [{ fingerprint: 'xyz' }, '"xyz" is no fingerprint'],
     [{ event: 'x' }, '--event must be a UUID'],
-    [{ since: 'yesterday' }, '--since "yesterday" is not an RFC 3339 time'],
+    [{ since: 'yesterday' }, '--since "yesterday" is not a time: give a length'],
   ])('refuses a word that means nothing, with the nearest that there is: %o', (typed, sentence) => {
     expect(() => of(typed)).toThrow(sentence)
   })

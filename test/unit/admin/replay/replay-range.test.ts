@@ -55,11 +55,12 @@ describe('the range of a replay', () => {
   })
 
   it('has bounds that are an end of the log, an offset or a time', () => {
-    expect(parseBound('--from', 'earliest')).toBe('earliest')
-    expect(parseBound('--to', '12')).toBe(12n)
-    expect(parseBound('--to', '2026-01-31T00:00:00Z')).toEqual(new Date('2026-01-31T00:00:00Z'))
+    expect(parseBound('--from', 'earliest', Date.UTC(2026, 0, 31))).toBe('earliest')
+    expect(parseBound('--to', '12', Date.UTC(2026, 0, 31))).toBe(12n)
+    expect(parseBound('--to', '2026-01-31T00:00:00Z', Date.UTC(2026, 0, 31))).toEqual(new Date('2026-01-31T00:00:00Z'))
+    expect(parseBound('--from', '1d', Date.UTC(2026, 0, 31))).toEqual(new Date('2026-01-30T00:00:00Z'))
     for (const text of ['committed', 'yesterday', '-1']) {
-      expect(() => parseBound('--from', text)).toThrow(`--from "${text}" is not a position`)
+      expect(() => parseBound('--from', text, Date.UTC(2026, 0, 31))).toThrow(`--from "${text}" is not a position`)
     }
   })
 })
