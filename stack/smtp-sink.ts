@@ -61,6 +61,8 @@ export type SmtpSink = {
   /** Calls `listener` at every final dot, before the reply; the returned function ends that. */
   onMail(listener: (mail: SmtpMail) => void): () => void
   respondWith(respond: SmtpRespond | undefined): void
+  /** Takes another password from now on and cuts all connections; the new URL, with the login. */
+  changePassword(): string
   /** Cuts all connections and refuses new ones, until `resume` takes the same port again. */
   halt(): Promise<void>
   resume(): Promise<void>
@@ -82,7 +84,7 @@ export type SmtpSinkOptions = {
 
 /** A real SMTP server on 127.0.0.1 that takes every mail, remembers it, and misbehaves on demand. No MIME is parsed, so it keeps up. */
 export async function startSmtpSink(options: SmtpSinkOptions = {}): Promise<SmtpSink> {
-  const login = options.auth === true ? { user: 'sink', password: randomBytes(12).toString('base64url') } : options.auth || undefined
+  let login = options.auth === true ? { user: 'sink', password: randomBytes(12).toString('base64url') } : options.auth || undefined
   const names = new Set(['message-id', 'subject', 'from', 'x-mail-type', ...(options.headers ?? [])])
   const { tls } = options
   const keepMails = options.keepMails ?? Infinity
@@ -180,8 +182,10 @@ export async function startSmtpSink(options: SmtpSinkOptions = {}): Promise<Smtp
   }
 
   const port = await listen(0)
+  const urlNow = () =>
+    `smtp${tls?.immediate ? 's' : ''}://${login ? `${encodeURIComponent(login.user)}:${encodeURIComponent(login.password)}@` : ''}127.0.0.1:${port}`
   return {
-    url: `smtp${tls?.immediate ? 's' : ''}://${login ? `${encodeURIComponent(login.user)}:${encodeURIComponent(login.password)}@` : ''}127.0.0.1:${port}`,
+    url: urlNow(),
     port,
     mails,
     counters,
@@ -191,6 +195,12 @@ export async function startSmtpSink(options: SmtpSinkOptions = {}): Promise<Smtp
     },
     respondWith: (next) => {
       respond = next
+    },
+    changePassword: () => {
+      if (login === undefined) throw new Error('The sink requires no login.')
+      login = { ...login, password: randomBytes(12).toString('base64url') }
+      for (const socket of sockets.values()) socket.destroy()
+      return urlNow()
     },
     halt,
     resume: async () => {

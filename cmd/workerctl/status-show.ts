@@ -31,6 +31,7 @@ import { differenceFound } from './topics-wanted.ts'
 /** How long rates are measured; milliseconds. */
 const MEASURE_MS = 2_000
 const MOST_OUTBOX_ROWS = 10_000
+const ROUND_TRIPS = 3
 
 const HELP = `
 The first line is the worst thing that is wrong, with the command that fixes it or shows what to decide; the next lines are the rest in the
@@ -70,6 +71,8 @@ async function gather(config: Config, groups: readonly OperatorGroup[]): Promise
     groups: [],
     blocked: [],
     slow: [],
+    roundTripMs: null,
+    deadIntents: [],
     deadLetters: [],
     work: [],
     outbox: null,
@@ -108,17 +111,30 @@ async function schemaSentence({ sql }: Database): Promise<{ readonly sentence: s
 async function ofDatabase(
   database: Database,
   groups: readonly OperatorGroup[],
-): Promise<Pick<StatusFacts, 'blocked' | 'slow' | 'deadLetters' | 'work' | 'outbox' | 'pauses'>> {
+): Promise<Pick<StatusFacts, 'blocked' | 'slow' | 'roundTripMs' | 'deadIntents' | 'deadLetters' | 'work' | 'outbox' | 'pauses'>> {
   const { sql } = database
   const reader = createStatusReader(sql, MOST_DEAD_LETTERS)
   return {
     blocked: await createInsideReader(sql, channelNames).blocked(),
     slow: await reader.slowSessions(),
+    roundTripMs: await shortestRoundTrip(database),
+    deadIntents: await reader.deadIntents(),
     deadLetters: await reader.deadLetters(),
     work: await reader.openWork(groups.map(({ id }) => id)),
     outbox: await countOutbox(sql, MOST_OUTBOX_ROWS),
     pauses: await createPauseAdmin(database).active(),
   }
+}
+
+/** Of a few on an open connection, so that neither its making nor one busy moment counts; milliseconds. */
+async function shortestRoundTrip({ sql }: Database): Promise<number> {
+  let shortest = Infinity
+  for (let trip = 0; trip < ROUND_TRIPS; trip += 1) {
+    const from = systemClock.monotonic()
+    await sql.query('SELECT 1')
+    shortest = Math.min(shortest, systemClock.monotonic() - from)
+  }
+  return shortest
 }
 
 async function ofGroups(

@@ -17,6 +17,13 @@ export async function operatorStatus(fixture: Fixture, variables: Readonly<Recor
   return { code, ...JSON.parse(out) }
 }
 
+/** The first three lines of what `workerctl status` prints to an operator; fewer where it says less. */
+export async function firstLines(fixture: Fixture, variables: Readonly<Record<string, string>> = {}): Promise<readonly string[]> {
+  const { out, err } = await runWorkerctl(['status'], { ...fixture.variables, ...variables })
+  if (out === '') throw new Error(err)
+  return (out.split('\n\n')[0] ?? '').split('\n').slice(0, 3)
+}
+
 /** Waits until this kind of problem is in the first three lines; resolves to it and its place. */
 export async function namedByStatus(
   fixture: Fixture,

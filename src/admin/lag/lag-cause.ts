@@ -107,7 +107,7 @@ export function lockSentence({ pid, application, statement, forMs, by }: Blocked
 }
 
 /** Such as "offset 12 of partition 0 (user.signed_up, event <id>)". */
-function eventText({ partition, offset, type, eventId }: RecordHead & { readonly partition: number }): string {
+export function eventText({ partition, offset, type, eventId }: Omit<RecordHead, 'timestamp'> & { readonly partition: number }): string {
   return `offset ${offset} of partition ${partition} (${type ?? 'no type in its headers'}${eventId === null ? '' : `, event ${eventId}`})`
 }
 

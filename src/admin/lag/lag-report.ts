@@ -1,7 +1,7 @@
 import { causeOf, type LagCause } from './lag-cause.ts'
 import type { BlockedStatement, ChannelWords, DueWork, GroupInside, Member, RecordHead } from './lag-ports.ts'
 import type { GroupLag } from './lag-monitor.ts'
-import { groupVerdict, lagWords, partitionVerdict, type LagSample, type LagVerdict } from './lag-verdict.ts'
+import { groupVerdict, lagWords, partitionVerdict, STILL_MS, type LagSample, type LagVerdict } from './lag-verdict.ts'
 import { coversGroup, pauseOfPartition, pauseSentence, pauseTerms, type Pause } from '../../model/pause.ts'
 import { asSentence } from '../../std/failure.ts'
 import { scalableBacklog } from './scalable-backlog.ts'
@@ -41,6 +41,8 @@ export interface PartitionReport extends LagVerdict {
   readonly partition: number
   readonly lag: bigint
   readonly secondsBehind: number
+  /** Since when it has had a record to read and has not moved, if that is {@link STILL_MS} or longer; null also while it is paused. */
+  readonly stillSince: Date | null
   readonly committed: bigint | null
   readonly end: bigint
   /** The oldest record that was not read, of partitions that stand still. */
@@ -103,11 +105,14 @@ export function reportLag(
       idleMs: inside?.idleMs.get(partition) ?? null,
     })
     const owner = owners.get(partition)
+    const stillMs = Math.min(oldestMs ?? 0, inside?.idleMs.get(partition) ?? 0)
+    const isStill = one.lag > 0n && stillMs >= STILL_MS && verdict.word !== 'paused'
     return {
       partition,
       ...verdict,
       lag: one.lag,
       secondsBehind: one.lag === 0n ? 0 : Math.max(one.secondsBehind, (oldestMs ?? 0) / 1_000),
+      stillSince: isStill ? new Date(now - stillMs) : null,
       committed: one.committed,
       end: one.high,
       next: head === undefined || one.lag === 0n ? null : { offset: head.offset, type: head.type, eventId: head.eventId },

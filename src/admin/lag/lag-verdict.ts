@@ -49,6 +49,8 @@ const FLOOR_RECORDS = 10n
 const FLOOR_MS = 10_000
 /** A partition without progress for so long has stalled; milliseconds. */
 export const LAG_WINDOW_MS = 60_000
+/** One that a known fault of the database holds up is named after so long; longer than a commit or a rebalance takes. Milliseconds. */
+export const STILL_MS = 15_000
 /** Measurements are irregular: the oldest one is rarely exactly as old as the window. */
 const SLACK_MS = 10_000
 

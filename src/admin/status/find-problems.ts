@@ -1,7 +1,8 @@
 import { pausedWork, pauseTerms, type PauseTarget } from '../../model/pause.ts'
-import { lockSentence } from '../lag/lag-cause.ts'
+import { eventText, lockSentence } from '../lag/lag-cause.ts'
 import { roughly } from '../lag/lag-verdict.ts'
-import type { GroupLagReport } from '../lag/lag-report.ts'
+import type { GroupLagReport, PartitionReport } from '../lag/lag-report.ts'
+import { findFailedWork } from './failed-work.ts'
 import type { GroupFacts, StatusFacts } from './status-facts.ts'
 
 /** What may be wrong, worst first; docs/guide/workerctl.md explains each. */
@@ -14,6 +15,7 @@ export const findingKinds = [
   'data-lost',
   'no-member',
   'statement-blocked',
+  'database-slow',
   'stalled',
   'destination-away',
   'work-abandoned',
@@ -25,8 +27,9 @@ export const findingKinds = [
   'outbox-late',
   'outbox-failed',
   'recalculation-slow',
-  'database-slow',
+  'statement-slow',
   'mails-held',
+  'intents-dead',
   'dead-letters',
 ] as const
 
@@ -44,18 +47,25 @@ const LATE_SECONDS = 120
 const BEHIND_SECONDS = 60
 /** Rows of the outbox are published within a second or so. */
 const OUTBOX_SECONDS = 60
-/** Dead letters of one kind in an hour that are a flood. */
-const FLOOD = 50
 const BLOCKED_MS = 1_000
 const SLOW_MS = 5_000
+/** Accepts take some milliseconds; deliveries include recalculations, which may take seconds. */
+const SLOW_ACCEPT_MS = 2_000
+const SLOW_ROUND_TRIP_MS = 250
+const BUSY_INTENTS = 100
+const BUSY_MS = 10_000
+const ACCEPT = 'kafka-worker accept'
 
 /** Everything that is wrong, the worst first. Without findings nothing is. */
 export function findProblems(facts: StatusFacts): readonly Finding[] {
-  const found = [...ofServers(facts), ...facts.groups.flatMap((group) => ofGroup(group)), ...ofDestinations(facts), ...ofWork(facts)]
+  const servers = ofServers(facts)
+  const isExplained = servers.some(({ kind }) => kind === 'statement-blocked' || kind === 'database-slow')
+  const groups = facts.groups.flatMap((group) => ofGroup(group, isExplained))
+  const found = [...servers, ...groups, ...ofDestinations(facts), ...ofWork(facts)]
   return found.toSorted((one, other) => findingKinds.indexOf(one.kind) - findingKinds.indexOf(other.kind))
 }
 
-function ofServers({ database, schema, kafka, blocked, slow, groups }: StatusFacts): readonly Finding[] {
+function ofServers({ database, schema, kafka, groups, ...facts }: StatusFacts): readonly Finding[] {
   const findings: Finding[] = []
   if (database !== null) findings.push({ kind: 'database-away', sentence: database, command: workerctl('status') })
   if (kafka !== null) findings.push({ kind: 'kafka-away', sentence: kafka, command: workerctl('status') })
@@ -65,24 +75,62 @@ function ofServers({ database, schema, kafka, blocked, slow, groups }: StatusFac
     const sentence = `Topic ${missing.join(', ')} does not exist on these brokers.`
     findings.push({ kind: 'topic-missing', sentence, command: workerctl('topics apply') })
   }
-  const isStill = groups.some(({ report }) => report?.verdict.word === 'stalled')
-  const held = blocked.filter(({ pid, forMs }) => (pid === null ? isStill : forMs === null || forMs >= BLOCKED_MS))
-  const [longest, ...others] = held.toSorted((one, other) => (other.forMs ?? 0) - (one.forMs ?? 0))
-  if (longest !== undefined) {
-    const more = others.length === 0 ? '' : ` ${others.length} more wait for a lock.`
-    const command = `psql -c 'SELECT pg_terminate_backend(${longest.by.pid})'`
-    findings.push({ kind: 'statement-blocked', sentence: `${lockSentence(longest)}${more}`, command })
+  return [...findings, ...ofBlocked({ ...facts, groups }), ...ofSlow({ ...facts, groups })]
+}
+
+/** The longest wait for a lock, with the events that stand still meanwhile. */
+function ofBlocked({ blocked, groups }: Pick<StatusFacts, 'blocked' | 'groups'>): readonly Finding[] {
+  const still = stillSentence(reportsOf(groups))
+  const held = blocked.filter(({ pid, forMs }) => (pid === null ? still !== null : forMs === null || forMs >= BLOCKED_MS))
+  const [longest, ...others] = [...new Map(held.map((one) => [one.pid ?? -one.by.pid, one])).values()].toSorted(
+    (one, other) => (other.forMs ?? 0) - (one.forMs ?? 0),
+  )
+  if (longest === undefined) return []
+  const more = others.length === 0 ? '' : ` ${others.length} more wait for a lock.`
+  const isAccept = longest.pid === null || held.some(({ application }) => application === ACCEPT)
+  const sentence = `${lockSentence(longest)}${more}${isAccept && still !== null ? ` ${still}` : ''}`
+  return [{ kind: 'statement-blocked', sentence, command: `psql -c 'SELECT pg_terminate_backend(${longest.by.pid})'` }]
+}
+
+/** The slowest statement, or a slow way to the database. An accept that is slow delays every event, others may just have much to do. */
+function ofSlow({ slow, roundTripMs, groups }: Pick<StatusFacts, 'slow' | 'roundTripMs' | 'groups'>): readonly Finding[] {
+  const accept = slow.find(({ application, forMs }) => application === ACCEPT && forMs >= SLOW_ACCEPT_MS)
+  const slowest = accept ?? slow.find(({ forMs }) => forMs >= SLOW_MS)
+  const findings: Finding[] = []
+  if (roundTripMs !== null && roundTripMs >= SLOW_ROUND_TRIP_MS) {
+    const sentence = `The database is slow: a round trip to it takes ${Math.round(roundTripMs)} ms from here, and every statement at least as long.`
+    findings.push({ kind: 'database-slow', sentence, command: "psql -c 'SELECT * FROM pg_stat_activity'" })
   }
-  const slowest = slow.find(({ forMs }) => forMs >= SLOW_MS)
   if (slowest !== undefined) {
     const { statement, application, pid, forMs } = slowest
-    const sentence = `The database has worked for ${roughly(forMs)} on ${statement ?? 'a statement'} of "${application}" (pid ${pid}).`
-    findings.push({ kind: 'database-slow', sentence, command: `psql -c 'SELECT * FROM pg_stat_activity WHERE pid = ${pid}'` })
+    const still = accept === undefined ? null : stillSentence(reportsOf(groups))
+    findings.push({
+      kind: accept === undefined ? 'statement-slow' : 'database-slow',
+      sentence: `The database has worked for ${roughly(forMs)} on ${statement ?? 'a statement'} of "${application}" (pid ${pid}).${still === null ? '' : ` ${still}`}`,
+      command: `psql -c 'SELECT * FROM pg_stat_activity WHERE pid = ${pid}'`,
+    })
   }
   return findings
 }
 
-function ofGroup({ name, group, topic, report, offsets, isMissing, isExpected }: GroupFacts): readonly Finding[] {
+function reportsOf(groups: readonly GroupFacts[]): readonly GroupLagReport[] {
+  return groups.flatMap(({ report }) => report ?? [])
+}
+
+/** The next event of the partition that has stood still for longest, and how many others do; null when none does. */
+function stillSentence(reports: readonly GroupLagReport[]): string | null {
+  const still = reports.flatMap(({ group, partitions }) =>
+    partitions.flatMap(({ partition, next, stillSince }) =>
+      next === null || stillSince === null ? [] : [{ group, partition, ...next, since: stillSince }],
+    ),
+  )
+  const [first, ...others] = still.toSorted((one, other) => one.since.getTime() - other.since.getTime())
+  if (first === undefined) return null
+  const more = others.length === 0 ? '' : `, and ${others.length} more ${others.length === 1 ? 'partition' : 'partitions'}`
+  return `${first.group} has stood still since ${first.since.toISOString()} at ${eventText(first)}${more}.`
+}
+
+function ofGroup({ name, group, topic, report, offsets, isMissing, isExpected }: GroupFacts, isExplained: boolean): readonly Finding[] {
   if (isMissing) return []
   const reset = (to: string, partitions: readonly number[] | null) =>
     workerctl(`offsets reset --group ${group}${partitions === null ? '' : ` --partition ${partitions.join(',')}`} --to ${to} --accept-loss`)
@@ -97,10 +145,14 @@ function ofGroup({ name, group, topic, report, offsets, isMissing, isExpected }:
     const sentence = `${group} has lost data of partition ${first.partition}: ${first.sentence ?? 'its log does not hold the progress row'}${where}.`
     return [{ kind: 'data-lost', sentence, command: reset('earliest', lost.map(({ partition }) => partition)) }] // prettier-ignore
   }
-  return report === null ? [] : ofReport(report, name, isExpected)
+  return report === null ? [] : ofReport(report, name, { isExpected, isExplained })
 }
 
-function ofReport(report: GroupLagReport, name: string, isExpected: boolean): readonly Finding[] {
+function ofReport(
+  report: GroupLagReport,
+  name: string,
+  { isExpected, isExplained }: { readonly isExpected: boolean; readonly isExplained: boolean },
+): readonly Finding[] {
   const { group, members, lag, cause, verdict, secondsBehind, partitions } = report
   const lagCommand = workerctl(`lag --group ${group}`)
   if (members === 0) {
@@ -114,17 +166,21 @@ function ofReport(report: GroupLagReport, name: string, isExpected: boolean): re
     const sentence = `No process of ${group} reads partition ${orphans.toSorted((a, b) => a - b).join(', ')}, although others run.`
     findings.push({ kind: 'no-member', sentence, command: lagCommand })
   }
-  const stuck = partitions.filter(({ word }) => word === 'stalled')
+  // A group with so much to do may read nothing until it is done.
+  const isBusy = (report.due ?? []).some(({ count, oldestMs }) => count >= BUSY_INTENTS || (oldestMs ?? 0) >= BUSY_MS)
+  const isStuck = (one: PartitionReport) => one.stillSince !== null && one.owner !== null && !isBusy && !isExplained
+  const stuck = partitions.filter((one) => one.word === 'stalled' || isStuck(one))
   const [first] = stuck
   if (first !== undefined) {
     const seconds = Math.max(...stuck.map((one) => one.secondsBehind))
     const next = first.next?.eventId ?? null
     const where = `partition ${stuck.map(({ partition }) => partition).toSorted((a, b) => a - b).join(', ')}` // prettier-ignore
-    const why = cause === null ? '' : ` ${cause.sentence}`
+    const still = stillSentence([report])
+    const why = cause === null || (still !== null && cause.is === 'event') ? '' : ` ${cause.sentence}`
     const command = next === null ? lagCommand : workerctl(`timeline --event ${next}`)
     findings.push({
       kind: 'stalled',
-      sentence: `${group} reads nothing of ${where}; its oldest record is ${roughly(seconds * 1_000)} old.${why}`,
+      sentence: `${still ?? `${group} reads nothing of ${where}; its oldest record is ${roughly(seconds * 1_000)} old.`}${why}`,
       command,
     })
   } else if (verdict.word === 'falling-behind' && (secondsBehind ?? 0) >= BEHIND_SECONDS) {
@@ -171,7 +227,7 @@ function resumeCommand({ scope, target, group }: PauseTarget): string {
   return `resume ${scope} ${target}${group === null ? '' : ` --group ${group}`} --owner NAME`
 }
 
-function ofWork({ groups, work, deadLetters, outbox }: StatusFacts): readonly Finding[] {
+function ofWork({ groups, work, outbox, ...facts }: StatusFacts): readonly Finding[] {
   const findings: Finding[] = []
   for (const { report } of groups) {
     if (report === null) continue
@@ -196,12 +252,6 @@ function ofWork({ groups, work, deadLetters, outbox }: StatusFacts): readonly Fi
       findings.push({ kind: 'mails-held', sentence, command: workerctl(`intents list --group ${group} --state held`) })
     }
   }
-  for (const { group, reason, type, hour, last } of deadLetters) {
-    if (hour === 0) continue
-    const what = `${hour} dead ${hour === 1 ? 'letter' : 'letters'} of ${group} in the last hour: ${reason}, type ${type ?? 'unknown'}, last at ${last.toISOString()}.`
-    const command = workerctl(`dlq list --group ${group} --reason ${reason}`)
-    findings.push({ kind: hour >= FLOOD ? 'dead-letter-flood' : 'dead-letters', sentence: what, command })
-  }
   if (outbox !== null && outbox.oldestSeconds >= OUTBOX_SECONDS) {
     const sentence = `${outbox.due} events of the outbox wait to be published, the oldest for ${roughly(outbox.oldestSeconds * 1_000)}: no daemon with OUTBOX_RELAY=on publishes them.`
     findings.push({ kind: 'outbox-late', sentence, command: workerctl('outbox list') })
@@ -210,7 +260,7 @@ function ofWork({ groups, work, deadLetters, outbox }: StatusFacts): readonly Fi
     const sentence = `${outbox.failed} events of the outbox failed and wait until they are requeued.`
     findings.push({ kind: 'outbox-failed', sentence, command: workerctl('outbox list') })
   }
-  return findings
+  return [...findings, ...findFailedWork(facts).map((found) => ({ ...found, command: workerctl(found.command) }))]
 }
 
 /** By the reason for which the relay is away. */

@@ -24,6 +24,15 @@ export interface SlowSession {
   readonly forMs: number
 }
 
+/** Intents of one kind and reason that ended `dead` in the last 24 hours and were not retried. */
+export interface DeadIntents {
+  readonly group: string
+  readonly kind: string
+  readonly reason: string | null
+  readonly count: number
+  readonly last: Date
+}
+
 /** Intents of a group that wait for the operator, or whose worker has gone. */
 export interface OpenWork {
   readonly group: string
@@ -33,9 +42,10 @@ export interface OpenWork {
   readonly abandoned: number
 }
 
-/** The port to the database for what lag does not say. Every query reads a bounded number of rows. */
+/** The port to the database for what lag does not say. Every query reads a bounded number of rows, or those of a day. */
 export interface StatusReader {
   deadLetters(): Promise<readonly RecentDeadLetters[]>
+  deadIntents(): Promise<readonly DeadIntents[]>
   openWork(groups: readonly string[]): Promise<readonly OpenWork[]>
   slowSessions(): Promise<readonly SlowSession[]>
 }
@@ -71,6 +81,9 @@ export interface StatusFacts {
   readonly groups: readonly GroupFacts[]
   readonly blocked: readonly BlockedStatement[]
   readonly slow: readonly SlowSession[]
+  /** The shortest round trip of several to the database, from here; milliseconds. Null while unknown. */
+  readonly roundTripMs: number | null
+  readonly deadIntents: readonly DeadIntents[]
   readonly deadLetters: readonly RecentDeadLetters[]
   readonly work: readonly OpenWork[]
   /** Null while unknown. */

@@ -101,7 +101,7 @@ test('the inside of a group costs the same however many intents are due', async 
   expect(many.rows).toBeLessThan(limits.due + 1_000)
 })
 
-test('the status reader counts dead letters of a day and an hour, held intents and claims that nobody takes back', async () => {
+test('the status reader counts dead letters of a day and an hour, held and dead intents and claims that nobody takes back', async () => {
   await db.sql.query(
     `INSERT INTO worker.dead_letters (group_name, topic, partition, "offset", reason, at)
      VALUES ($1, 't', 0, 1, 'not-json', now()), ($1, 't', 0, 2, 'not-json', now() - interval '2 hours'),
@@ -111,7 +111,12 @@ test('the status reader counts dead letters of a day and an hour, held intents a
   await intents(2, { state: 'held' })
   await intents(3, { state: 'claimed' })
   await db.sql.query(`UPDATE worker.intents SET lease_until = now() - interval '2 minutes' WHERE state = 'claimed'`)
+  await intents(4, { state: 'dead' })
+  await db.sql.query(`UPDATE worker.intents SET reason = 'no-endpoint', finished_at = now() - interval '23 hours' WHERE state = 'dead'`)
+  await intents(1, { state: 'dead' })
+  await db.sql.query(`UPDATE worker.intents SET finished_at = now() - interval '25 hours' WHERE state = 'dead' AND reason IS NULL`)
   const reader = createStatusReader(db.sql, 100)
+  expect(await reader.deadIntents()).toMatchObject([{ group, reason: 'no-endpoint', count: 4 }])
   expect(await reader.deadLetters()).toMatchObject([
     { group, reason: 'not-json', type: null, day: 2, hour: 1 },
     { group, reason: 'too-deep', type: null, day: 1, hour: 0 },

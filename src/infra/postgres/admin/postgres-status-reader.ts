@@ -1,4 +1,4 @@
-import type { OpenWork, RecentDeadLetters, SlowSession, StatusReader } from '../../../admin/status/status-facts.ts'
+import type { DeadIntents, OpenWork, RecentDeadLetters, SlowSession, StatusReader } from '../../../admin/status/status-facts.ts'
 import type { Sql } from '../../../std/sql.ts'
 import { statementName } from '../client/statement-name.ts'
 
@@ -6,6 +6,7 @@ import { statementName } from '../client/statement-name.ts'
 export function createStatusReader(sql: Sql, mostDeadLetters: number): StatusReader {
   return {
     deadLetters: () => sql.query<RecentDeadLetters>(deadLettersStatement, [mostDeadLetters]),
+    deadIntents: () => sql.query<DeadIntents>(deadIntentsStatement),
     openWork: (groups) => sql.query<OpenWork>(openWorkStatement, [groups, MOST_WORK]),
     async slowSessions() {
       const rows = await sql.query<Omit<SlowSession, 'statement'> & { text: string | null }>(slowStatement)
@@ -22,6 +23,14 @@ SELECT group_name AS "group", reason, type, count(*)::int AS day,
   FROM (SELECT * FROM worker.dead_letters WHERE at > now() - interval '24 hours' AND state = 'open' ORDER BY at DESC LIMIT $1) AS recent
  GROUP BY 1, 2, 3
  ORDER BY hour DESC, day DESC`
+
+// By `intents_finished`, which finds what ended within the day.
+const deadIntentsStatement = `
+SELECT group_name AS "group", kind, reason, count(*)::int AS count, max(finished_at) AS last
+  FROM worker.intents
+ WHERE finished_at > now() - interval '24 hours' AND state = 'dead'
+ GROUP BY 1, 2, 3
+ ORDER BY count DESC, 1, 2, 3`
 
 const openWorkStatement = `
 SELECT g.name AS "group",

@@ -13,6 +13,7 @@ const partition: PartitionReport = {
   sentence: 'Read to the end.',
   lag: 0n,
   secondsBehind: 0,
+  stillSince: null,
   committed: 5n,
   end: 5n,
   next: null,
@@ -50,6 +51,8 @@ const well: StatusFacts = {
   groups: [group],
   blocked: [],
   slow: [],
+  roundTripMs: 3,
+  deadIntents: [],
   deadLetters: [],
   work: [{ group: group.group, held: 0, abandoned: 0 }],
   outbox: { due: 3, failed: 0, oldestSeconds: 0.4 },
@@ -63,12 +66,22 @@ const of = (more: Partial<GroupLagReport>): Partial<StatusFacts> => ({ groups: [
 const offsets = (state: 'topic-recreated' | 'data-lost', sentence: string): Partial<StatusFacts> => ({
   groups: [{ ...group, offsets: [{ partition: 3, row: 5n, committed: 5n, low: 9n, high: 20n, lag: null, state, sentence }] }],
 })
-const letters = (hour: number) => ({
-  deadLetters: [{ group: group.group, reason: 'not-json', type: null, day: 70, hour, last: since }],
+const letters = (...hours: readonly number[]) => ({
+  deadLetters: hours.map((hour, index) => {
+    const type = hours.length === 1 ? null : `type-${index}`
+    return { group: group.group, reason: 'not-json', type, day: 70, hour, last: since }
+  }),
 })
+const dead = (count: number, kind: string, reason: string | null) => ({ group: group.group, kind, reason, count, last: since })
 const campaign = '0c9e6c1f-3b1d-4f0e-8d8a-5f0f7a1e2b33'
 const event = '7b0c1d2e-3f40-4a5b-8c6d-7e8f90a1b2c3'
 const away = { channel: 'email', destination: 'relay', reason: 'relay-credentials-refused', since, waiting: 0 }
+const still = { ...partition, lag: 3n, stillSince: since, next: { offset: 5n, type: 'user.signed_up', eventId: event } }
+const stuck = `stage-email-workers has stood still since 2030-01-31T12:00:00.000Z at offset 5 of partition 0 (user.signed_up, event ${event})`
+const blocker = { pid: 99, application: 'psql', state: 'idle in transaction', forMs: 60_000 }
+const waited =
+  'UPDATE worker.progress of "kafka-worker accept" (pid 11) has waited 4 s for a lock of "psql" with pid 99 (idle in transaction), whose transaction has been open for 60 s.'
+const worked = 'The database has worked for 9 s on UPDATE worker.progress of'
 const lock = { pid: 11, application: 'kafka-worker accept', statement: 'UPDATE worker.progress', forMs: 4_000 }
 const cause = { is: 'event' as const, sentence: 'The cause.' }
 
@@ -81,11 +94,16 @@ const cases: readonly (readonly [Finding['kind'], Partial<StatusFacts>, sentence
   ['data-lost', offsets('data-lost', 'records 5 to 8 were deleted'), 'stage-email-workers has lost data of partition 3: records 5 to 8 were deleted.', 'offsets reset --group stage-email-workers --partition 3 --to earliest --accept-loss'],
   ['no-member', of({ members: 0, lag: 12n }), 'No process runs stage-email-workers, which is behind by 12 records.', 'KAFKA_GROUPS=email-workers npm start'],
   ['no-member', of({ partitions: [partition, { ...partition, partition: 1, owner: null }] }), 'No process of stage-email-workers reads partition 1, although others run.', 'lag --group stage-email-workers'],
-  ['statement-blocked', { blocked: [{ ...lock, by: { pid: 99, application: 'psql', state: 'idle in transaction', forMs: 60_000 } }] }, 'UPDATE worker.progress of "kafka-worker accept" (pid 11) has waited 4 s for a lock of "psql" with pid 99 (idle in transaction), whose transaction has been open for 60 s.', "psql -c 'SELECT pg_terminate_backend(99)'"],
+  ['statement-blocked', { blocked: [{ ...lock, by: blocker }, { ...lock, by: blocker }] }, waited, "psql -c 'SELECT pg_terminate_backend(99)'"],
+  ['statement-blocked', { ...of({ partitions: [still] }), blocked: [{ ...lock, by: blocker }] }, `${waited} ${stuck}.`, "psql -c 'SELECT pg_terminate_backend(99)'"],
+  ['statement-blocked', { ...of({ partitions: [still] }), blocked: [{ ...lock, pid: null, application: null, forMs: null, by: blocker }] }, `Locks of UPDATE worker.progress are held by "psql" with pid 99 (idle in transaction), whose transaction has been open for 60 s. ${stuck}.`, "psql -c 'SELECT pg_terminate_backend(99)'"],
+  ['database-slow', { ...of({ partitions: [still, { ...still, partition: 1 }] }), slow: [{ ...lock, forMs: 9_000 }] }, `${worked} "kafka-worker accept" (pid 11). ${stuck}, and 1 more partition.`, "psql -c 'SELECT * FROM pg_stat_activity WHERE pid = 11'"],
+  ['database-slow', { roundTripMs: 300 }, 'The database is slow: a round trip to it takes 300 ms from here, and every statement at least as long.', "psql -c 'SELECT * FROM pg_stat_activity'"],
+  ['stalled', of({ partitions: [still] }), `${stuck}.`, `timeline --event ${event}`],
   ['stalled', of({ cause, partitions: [{ ...partition, word: 'stalled', secondsBehind: 300, next: { offset: 5n, type: 'user.signed_up', eventId: event } }] }), 'stage-email-workers reads nothing of partition 0; its oldest record is 5 min old. The cause.', `timeline --event ${event}`],
   ['destination-away', of({ away: [away] }), 'The SMTP relay accepts no mails (relay-credentials-refused, since 2030-01-31T12:00:00.000Z): it refuses the login; correct user and password in SMTP_URL, and restart.', 'npm start -- --check-config'],
   ['work-abandoned', { work: [{ group: group.group, held: 0, abandoned: 4 }] }, '4 intents of stage-email-workers are claimed by a worker that is gone, and no daemon takes them back.', 'KAFKA_GROUPS=email-workers npm start'],
-  ['dead-letter-flood', letters(50), '50 dead letters of stage-email-workers in the last hour: not-json, type unknown, last at 2030-01-31T12:00:00.000Z.', 'dlq list --group stage-email-workers --reason not-json'],
+  ['dead-letter-flood', letters(50), '50 dead letters of stage-email-workers in the last hour: not-json, type unknown, last at 2030-01-31T12:00:00.000Z.', 'dlq groups --group stage-email-workers --reason not-json'],
   ['intents-late', of({ due: [{ channel: 'email', count: 7, campaignCount: 1, oldestMs: 120_000, campaigns: [] }] }), '7 intents of stage-email-workers in channel email are due, the oldest for 2 min.', 'intents list --group stage-email-workers --state pending'],
   ['falling-behind', of({ verdict: { word: 'falling-behind', sentence: '' }, lag: 900n, secondsBehind: 60, cause }), 'stage-email-workers falls behind: 900 records, the oldest 60 s old. The cause.', 'lag --group stage-email-workers'],
   ['endpoint-away', of({ away: [{ ...away, channel: 'webhook', destination: campaign, reason: 'http-503', waiting: 4 }] }), `Endpoint ${campaign} accepts no rewards (http-503, since 2030-01-31T12:00:00.000Z); its owner must fix it. 4 rewards wait for it.`, `intents list --destination ${campaign}`],
@@ -93,9 +111,12 @@ const cases: readonly (readonly [Finding['kind'], Partial<StatusFacts>, sentence
   ['outbox-late', { outbox: { due: 9, failed: 0, oldestSeconds: 60 } }, '9 events of the outbox wait to be published, the oldest for 60 s: no daemon with OUTBOX_RELAY=on publishes them.', 'outbox list'],
   ['outbox-failed', { outbox: { due: 0, failed: 2, oldestSeconds: 0 } }, '2 events of the outbox failed and wait until they are requeued.', 'outbox list'],
   ['recalculation-slow', of({ slow: [{ campaignId: campaign, tries: 3, nextTryAt: since }] }), `The recalculation of campaign ${campaign} takes too long: 3 tries in a row failed.`, `leaderboard audit --campaign ${campaign} --repair`],
-  ['database-slow', { slow: [{ ...lock, forMs: 9_000 }] }, 'The database has worked for 9 s on UPDATE worker.progress of "kafka-worker accept" (pid 11).', "psql -c 'SELECT * FROM pg_stat_activity WHERE pid = 11'"],
+  ['statement-slow', { slow: [{ ...lock, application: 'kafka-worker delivery', forMs: 9_000 }] }, `${worked} "kafka-worker delivery" (pid 11).`, "psql -c 'SELECT * FROM pg_stat_activity WHERE pid = 11'"],
   ['mails-held', { work: [{ group: group.group, held: 2, abandoned: 0 }] }, '2 intents of stage-email-workers are held until an operator decides whether they were sent.', 'intents list --group stage-email-workers --state held'],
-  ['dead-letters', letters(1), '1 dead letter of stage-email-workers in the last hour: not-json, type unknown, last at 2030-01-31T12:00:00.000Z.', 'dlq list --group stage-email-workers --reason not-json'],
+  ['intents-dead', { deadIntents: [dead(29, 'reward', 'no-endpoint')] }, '29 intents of stage-email-workers ended dead in the last 24 hours: reward (no-endpoint), last at 2030-01-31T12:00:00.000Z.', 'intents list --group stage-email-workers --state dead --reason no-endpoint'],
+  ['intents-dead', { deadIntents: [dead(2, 'reward', 'no-endpoint'), dead(3, 'mail', null)] }, '5 intents of stage-email-workers ended dead in the last 24 hours: 3 mail (no reason); 2 reward (no-endpoint), last at 2030-01-31T12:00:00.000Z.', 'intents list --group stage-email-workers --state dead'],
+  ['dead-letters', letters(1), '1 dead letter of stage-email-workers in the last hour: not-json, type unknown, last at 2030-01-31T12:00:00.000Z.', 'dlq groups --group stage-email-workers --reason not-json'],
+  ['dead-letter-flood', letters(20, 20, 6, 4), '50 dead letters of stage-email-workers in the last hour: 20 not-json, type type-0; 20 not-json, type type-1; 6 not-json, type type-2; and 1 more kind, last at 2030-01-31T12:00:00.000Z.', 'dlq groups --group stage-email-workers --reason not-json'],
 ] // prettier-ignore
 
 const program = createProgram({ environment: {}, out: () => undefined, err: () => undefined, columns: null, ask: null })
@@ -158,6 +179,8 @@ describe('a system that is well', () => {
     ['dead letters of yesterday', letters(0)],
     ['a lock that lasts for a moment', { blocked: [{ ...lock, forMs: 300, by: { pid: 99, application: 'psql', state: null, forMs: null } }] }],
     ['a transaction that holds locks for which nobody waits', { blocked: [{ ...lock, pid: null, application: null, by: { pid: 99, application: 'psql', state: null, forMs: 9_000 } }] }],
+    ['a partition that waits for the backlog of its group', of({ partitions: [still], due: [{ channel: 'email', count: 100, campaignCount: 1, oldestMs: 4_000, campaigns: [] }] })],
+    ['a partition that has just been assigned', of({ partitions: [still, { ...still, partition: 1 }].map((one) => ({ ...one, owner: null })) })],
     ['a group that rebalances', of({ partitions: [{ ...partition, owner: null }, { ...partition, partition: 1, owner: null }] })],
   ])('may have %s', (_, facts) => {
     expect(findProblems({ ...well, ...facts })).toEqual([])
