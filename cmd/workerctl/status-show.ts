@@ -32,6 +32,8 @@ import { differenceFound } from './topics-wanted.ts'
 const MEASURE_MS = 2_000
 const MOST_OUTBOX_ROWS = 10_000
 const ROUND_TRIPS = 3
+/** The entries of the findings, by kind. */
+const RUNBOOK = 'Runbook: docs/guide/runbook.md#findings-of-workerctl-status'
 
 const HELP = `
 The first line is the worst thing that is wrong, with the command that fixes it or shows what to decide; the next lines are the rest in the
@@ -215,6 +217,7 @@ function objectOf(facts: StatusFacts, findings: readonly Finding[]): object {
 function show(facts: StatusFacts, findings: readonly Finding[], terminal: Terminal): void {
   if (findings.length === 0) terminal.out('Nothing is wrong.')
   for (const { sentence, command } of findings) terminal.out(`${asSentence(sentence)} Run: ${command}`)
+  if (findings.length > 0) terminal.out(`${RUNBOOK} (${[...new Set(findings.map(({ kind }) => kind))].join(', ')})`)
   const shown = facts.groups.filter(({ report }) => report !== null)
   if (shown.length === 0) return
   terminal.out('')

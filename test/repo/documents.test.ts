@@ -221,6 +221,20 @@ describe('docs/guide/workerctl.md', () => {
   })
 })
 
+describe('docs/guide/runbook.md', () => {
+  it('has an entry with symptom, meaning and action for every kind of problem that status finds', () => {
+    const part = markedPart('docs/guide/runbook.md', 'status-findings')
+    expect(firstCells(part)).toEqual([...findingKinds])
+    const entries = readFileSync('docs/guide/runbook.md', 'utf8').split(/^### /m)
+    const withoutEntry = tableRows(part).filter((row) => {
+      const title = /\[([^\]]+)\]\(#/.exec(row.join(' '))?.[1]
+      const entry = entries.find((text) => text.startsWith(`${title}\n`))
+      return !['- *Symptom:*', '- *Meaning:*', '- *Action:*'].every((word) => entry?.includes(word))
+    })
+    expect(withoutEntry.map(([kind]) => kind)).toEqual([])
+  })
+})
+
 describe('docs/internals/kafka-client.md', () => {
   it('names for every patch the code, and a test that exists', () => {
     const rows = tableRows(markedPart('docs/internals/kafka-client.md', 'kafka-patches'))

@@ -41,3 +41,10 @@ export async function namedByStatus(
   if (named === null) throw new Error('unreachable')
   return named
 }
+
+/** The first three lines that `workerctl status` prints in the environment of the fixture's daemons. */
+export async function firstLines(fixture: Pick<Fixture, 'variables'>): Promise<readonly string[]> {
+  const { out, err } = await runWorkerctl(['status'], fixture.variables)
+  if (out === '') throw new Error(err)
+  return out.split('\n').slice(0, 3)
+}

@@ -72,7 +72,7 @@ export function causeOf(question: CauseQuestion): LagCause | null {
   }
   if (word === 'stalled' && head !== null) return { is: 'event', sentence: `Nothing behind ${eventText(head)} is read.` }
   const slow = inside?.slow[0]
-  const hot = hotCampaign(inside?.due ?? [])
+  const hot = hotCampaignOf(inside?.due ?? [])
   const due = inside?.due.toSorted((a, b) => b.count - a.count)[0]
   if (slow !== undefined && paused.includes('recalculations-late'))
     return {
@@ -81,18 +81,18 @@ export function causeOf(question: CauseQuestion): LagCause | null {
       campaignId: slow.campaignId,
     }
   if (word === 'catching-up' || word === 'falling-behind' || word === 'intents-late' || word === 'paused') {
-    if (hot !== null) return hot
+    if (hot !== null) return { is: 'campaign', sentence: `${hotSentence(hot)}.`, campaignId: hot.campaignId }
     if (word === 'intents-late' && endpoint !== null) return endpoint
     if (word !== 'catching-up' && due !== undefined && due.count >= HOT_LEAST)
       return {
         is: 'backlog',
-        sentence: `${count(due)} intents of the ${due.channel} channel are due, and the group takes no more until they are done.`,
+        sentence: `${countOf(due)} intents of the ${due.channel} channel are due, and the group takes no more until they are done.`,
       }
   }
   if (word === 'catching-up' || word === 'falling-behind')
     return { is: 'load', sentence: 'No fault is known: there is more to do than these processes have done.' }
   if (word === 'intents-late' && due !== undefined)
-    return { is: 'backlog', sentence: `${count(due)} intents of the ${due.channel} channel are due.` }
+    return { is: 'backlog', sentence: `${countOf(due)} intents of the ${due.channel} channel are due.` }
   return endpoint
 }
 
@@ -111,15 +111,27 @@ export function eventText({ partition, offset, type, eventId }: Omit<RecordHead,
   return `offset ${offset} of partition ${partition} (${type ?? 'no type in its headers'}${eventId === null ? '' : `, event ${eventId}`})`
 }
 
+/** A campaign that most of what is due in one channel belongs to. */
+export interface HotCampaign {
+  readonly campaignId: string
+  /** Its due intents in the channel. */
+  readonly count: number
+  readonly work: DueWork
+}
+
 /** The campaign that most of what is due in one channel belongs to; null when none stands out. */
-function hotCampaign(due: readonly DueWork[]): LagCause | null {
+export function hotCampaignOf(due: readonly DueWork[]): HotCampaign | null {
   for (const work of due.toSorted((a, b) => b.count - a.count)) {
     const [first] = work.campaigns
     if (first === undefined || work.count < HOT_LEAST || first.count < work.count * HOT_SHARE) continue
-    const sentence = `Campaign ${first.campaignId} has ${first.count} of the ${count(work)} due intents of the ${work.channel} channel.`
-    return { is: 'campaign', sentence, campaignId: first.campaignId }
+    return { ...first, work }
   }
   return null
+}
+
+/** Such as "Campaign <id> has 300 of the 320 due intents of the email channel". */
+export function hotSentence({ campaignId, count, work }: HotCampaign): string {
+  return `Campaign ${campaignId} has ${count} of the ${countOf(work)} due intents of the ${work.channel} channel`
 }
 
 function endpointOf({ inside, channels }: CauseQuestion): LagCause | null {
@@ -132,7 +144,7 @@ function endpointOf({ inside, channels }: CauseQuestion): LagCause | null {
 }
 
 /** Channels stop counting at the same limit, so a round figure is a lower bound. */
-function count({ count: due }: DueWork): string {
+function countOf({ count: due }: DueWork): string {
   return due >= 5_000 ? `${due} or more` : String(due)
 }
 

@@ -1,5 +1,5 @@
-import { pausedWork, pauseTerms, type PauseTarget } from '../../model/pause.ts'
-import { eventText, lockSentence } from '../lag/lag-cause.ts'
+import { coversGroup, pausedWork, pauseTerms, type Pause, type PauseTarget } from '../../model/pause.ts'
+import { eventText, hotCampaignOf, hotSentence, lockSentence } from '../lag/lag-cause.ts'
 import { roughly } from '../lag/lag-verdict.ts'
 import type { GroupLagReport, PartitionReport } from '../lag/lag-report.ts'
 import { findFailedWork } from './failed-work.ts'
@@ -16,6 +16,7 @@ export const findingKinds = [
   'no-member',
   'statement-blocked',
   'database-slow',
+  'campaign-hot',
   'stalled',
   'destination-away',
   'work-abandoned',
@@ -45,6 +46,8 @@ export interface Finding {
 const LATE_SECONDS = 120
 /** A group that falls behind is reported when it is so late; seconds. */
 const BEHIND_SECONDS = 60
+/** A campaign that fills a channel is reported when what is due there has waited for so long; milliseconds. */
+const HOT_MS = 15_000
 /** Rows of the outbox are published within a second or so. */
 const OUTBOX_SECONDS = 60
 const BLOCKED_MS = 1_000
@@ -67,9 +70,12 @@ export function findProblems(facts: StatusFacts): readonly Finding[] {
 
 function ofServers({ database, schema, kafka, groups, ...facts }: StatusFacts): readonly Finding[] {
   const findings: Finding[] = []
-  if (database !== null) findings.push({ kind: 'database-away', sentence: database, command: workerctl('status') })
-  if (kafka !== null) findings.push({ kind: 'kafka-away', sentence: kafka, command: workerctl('status') })
-  if (schema !== null) findings.push({ kind: 'schema', sentence: schema, command: workerctl('migrate') })
+  if (database !== null) findings.push({ kind: 'database-away', sentence: database, command: workerctl('doctor --only database') })
+  if (kafka !== null) findings.push({ kind: 'kafka-away', sentence: kafka, command: workerctl('doctor --only login') })
+  if (schema !== null) {
+    const isOld = schema.includes('workerctl -- migrate')
+    findings.push({ kind: 'schema', sentence: schema, command: workerctl(isOld ? 'migrate' : 'doctor --only rights') })
+  }
   const missing = [...new Set(groups.filter(({ isMissing }) => isMissing).map(({ topic }) => topic))]
   if (missing.length > 0) {
     const sentence = `Topic ${missing.join(', ')} does not exist on these brokers.`
@@ -163,8 +169,8 @@ function ofReport(
   const findings: Finding[] = []
   const orphans = partitions.filter(({ owner }) => owner === null).map(({ partition }) => partition)
   if (orphans.length > 0 && orphans.length < partitions.length) {
-    const sentence = `No process of ${group} reads partition ${orphans.toSorted((a, b) => a - b).join(', ')}, although others run.`
-    findings.push({ kind: 'no-member', sentence, command: lagCommand })
+    const sentence = `No process of ${group} reads partition ${orphans.toSorted((a, b) => a - b).join(', ')}, although others run: an added one is noticed within about a minute, and one more process makes the group share them all again.`
+    findings.push({ kind: 'no-member', sentence, command: startOf(name) })
   }
   // A group with so much to do may read nothing until it is done.
   const isBusy = (report.due ?? []).some(({ count, oldestMs }) => count >= BUSY_INTENTS || (oldestMs ?? 0) >= BUSY_MS)
@@ -186,7 +192,8 @@ function ofReport(
   } else if (verdict.word === 'falling-behind' && (secondsBehind ?? 0) >= BEHIND_SECONDS) {
     const why = cause === null ? '' : ` ${cause.sentence}`
     const sentence = `${group} falls behind: ${lag ?? 0} records, the oldest ${roughly((secondsBehind ?? 0) * 1_000)} old.${why}`
-    findings.push({ kind: 'falling-behind', sentence, command: lagCommand })
+    const isLoad = cause === null || cause.is === 'load' || cause.is === 'backlog'
+    findings.push({ kind: 'falling-behind', sentence, command: isLoad ? startOf(name) : lagCommand })
   }
   return findings
 }
@@ -202,7 +209,7 @@ function ofDestinations({ groups, channels, pauses }: StatusFacts): readonly Fin
       const why = `${reason ?? 'unavailable'}, since ${since.toISOString()}`
       if (words.sole === destination) {
         const sentence = `The ${words.destination} accepts no ${words.deliveries} (${why}): ${wayOut(reason)}`
-        findings.push({ kind: 'destination-away', sentence, command: 'npm start -- --check-config' })
+        findings.push({ kind: 'destination-away', sentence, command: workerctl('doctor --only smtp') })
       } else {
         const count = waiting === 0 ? '' : ` ${waiting} ${words.deliveries} wait for it.`
         const sentence = `${capital(words.destination)} ${destination} accepts no ${words.deliveries} (${why}); its owner must fix it.${count}`
@@ -213,7 +220,7 @@ function ofDestinations({ groups, channels, pauses }: StatusFacts): readonly Fin
   for (const pause of pauses) {
     findings.push({
       kind: 'paused',
-      sentence: `The ${pausedWork(pause)} is ${pauseTerms(pause)}.`,
+      sentence: `The ${pausedWork(pause)} is ${pauseTerms(pause)}, since ${pause.since.toISOString()}.`,
       command: workerctl(resumeCommand(pause)),
     })
   }
@@ -227,11 +234,13 @@ function resumeCommand({ scope, target, group }: PauseTarget): string {
   return `resume ${scope} ${target}${group === null ? '' : ` --group ${group}`} --owner NAME`
 }
 
-function ofWork({ groups, work, outbox, ...facts }: StatusFacts): readonly Finding[] {
+function ofWork({ groups, work, outbox, pauses, channels, ...facts }: StatusFacts): readonly Finding[] {
   const findings: Finding[] = []
   for (const { report } of groups) {
     if (report === null) continue
-    const late = (report.due ?? []).filter(({ oldestMs }) => (oldestMs ?? 0) >= LATE_SECONDS * 1_000)
+    const due = (report.due ?? []).filter(({ channel }) => !isPaused(pauses, report.group, channel))
+    findings.push(...ofHotCampaign({ ...report, due }, channels))
+    const late = due.filter(({ oldestMs }) => (oldestMs ?? 0) >= LATE_SECONDS * 1_000)
     for (const { channel, count, oldestMs } of late) {
       const why = report.cause === null || report.verdict.word === 'ok' ? '' : ` ${report.cause.sentence}`
       const sentence = `${count} intents of ${report.group} in channel ${channel} are due, the oldest for ${roughly(oldestMs ?? 0)}.${why}`
@@ -261,6 +270,28 @@ function ofWork({ groups, work, outbox, ...facts }: StatusFacts): readonly Findi
     findings.push({ kind: 'outbox-failed', sentence, command: workerctl('outbox list') })
   }
   return [...findings, ...findFailedWork(facts).map((found) => ({ ...found, command: workerctl(found.command) }))]
+}
+
+/** A campaign whose due work keeps others waiting, while its destination accepts what a worker sends. */
+function ofHotCampaign({ group, members, lag, due, away }: GroupLagReport, channels: StatusFacts['channels']): readonly Finding[] {
+  const hot = members === 0 ? null : hotCampaignOf(due ?? [])
+  if (hot === null || (hot.work.oldestMs ?? 0) < HOT_MS) return []
+  const { campaignId, work } = hot
+  const sole = channels.find(({ name }) => name === work.channel)?.sole ?? null
+  if (sole !== null && away.some(({ channel, destination }) => channel === work.channel && destination === sole)) return []
+  const isAlone = work.campaignCount < 2 && (lag ?? 0n) === 0n
+  if (isAlone) return []
+  const unread = lag === null ? 'an unknown number of events are' : lag === 1n ? '1 event is' : `${lag} events are`
+  const sentence = `${hotSentence(hot)} of ${group}, the oldest for ${roughly(work.oldestMs ?? 0)}, and ${unread} unread meanwhile: while it is paused, the others go on.`
+  const command = workerctl(`pause campaign ${campaignId} --group ${group} --owner NAME --because hot --for 1h`)
+  return [{ kind: 'campaign-hot', sentence, command }]
+}
+
+/** Whether an operator keeps these intents from being executed. */
+function isPaused(pauses: readonly Pause[], group: string, channel: string): boolean {
+  return pauses.some(
+    (pause) => coversGroup(pause, group) && (pause.scope === 'group' || (pause.scope === 'channel' && pause.target === channel)),
+  )
 }
 
 /** By the reason for which the relay is away. */
