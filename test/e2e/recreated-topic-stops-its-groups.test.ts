@@ -1,14 +1,18 @@
 import { expect, inject, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
 import { topicTool } from '../support/faults/topic-tool.ts'
+import { firstLines } from '../support/operator-status.ts'
+import { nothingIsWrong, runFix } from '../support/planted-incident.ts'
 import { Platform } from '../support/platform.ts'
-import { printedCommands, runPrinted } from '../support/printed-commands.ts'
+import { printedCommands } from '../support/printed-commands.ts'
 import { refusalOf } from '../support/refusal.ts'
 import { workerctlFor } from '../support/workerctl-for.ts'
 import { createFixture } from '../support/fixture.ts'
 
+const groups = ['email-workers', 'reward-workers'] as const
+
 test('a recreated topic stops its groups and is reported until the operator decides; people without their effects are found and mailed once', async () => {
-  await using fixture = await createFixture({ partitions: 1 })
+  await using fixture = await createFixture({ groups, partitions: 1 })
   await using tool = await topicTool(inject('kafkaBootstrap'))
   const platform = new Platform(fixture.sql)
   const campaign = await platform.campaign()
@@ -18,9 +22,7 @@ test('a recreated topic stops its groups and is reported until the operator deci
     )
   const mailed = (count: number) =>
     eventually('they are mailed', () => fixture.smtp.counters.mails === count || String(fixture.smtp.counters.mails))
-  const groups = ['email-workers', 'reward-workers'] as const
-  const both = { KAFKA_GROUPS: groups.join(',') }
-  const daemon = fixture.daemon(both)
+  const daemon = fixture.daemon()
   await daemon.ready()
   await publish(5)
   await mailed(5)
@@ -67,12 +69,15 @@ test('a recreated topic stops its groups and is reported until the operator deci
 
   // As many as were read: by the offsets alone, nothing would be wrong.
   await publish(5)
-  expect(await refusalOf(fixture.daemon(both))).toEqual(`T${sentencesToBe.join('; t')}.`)
+  expect(await refusalOf(fixture.daemon())).toEqual(`T${sentencesToBe.join('; t')}.`)
   expect(fixture.smtp.counters.mails).toBe(5)
 
-  const commands = printedCommands((await sentences()).text)
-  expect(commands).toHaveLength(2)
-  for (const command of commands) expect(await runPrinted(fixture, command)).toMatchObject({ code: 0, err: '' })
+  // The first lines of `workerctl status` and readiness print the same commands.
+  const lines = (await firstLines(fixture)).slice(0, 2)
+  const recreated = (name: (typeof groups)[number]) => expect.stringMatching(new RegExp(`^Topic ${fixture.topic} was recreated since ${fixture.group(name)} read it: unread records of the old one are lost`)) // prettier-ignore
+  expect(lines).toEqual(groups.map(recreated))
+  expect(new Set(lines.flatMap(printedCommands))).toEqual(new Set(printedCommands((await sentences()).text)))
+  for (const line of lines) await runFix(fixture, line)
   await daemon.ready()
   await mailed(10)
   expect(daemon.lines.filter(({ msg }) => msg === 'group stopped')).toHaveLength(2)
@@ -105,5 +110,6 @@ test('a recreated topic stops its groups and is reported until the operator deci
   })
   const welcomes = fixture.smtp.mails.filter(({ recipients }) => recipients[0] !== winner.email).map(({ recipients }) => recipients[0])
   expect(new Set(welcomes).size).toBe(13)
+  await nothingIsWrong(fixture)
   expect(fixture.smtp.counters.mails).toBe(16)
 })

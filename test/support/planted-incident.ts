@@ -24,7 +24,7 @@ export async function nothingIsWrong(fixture: Pick<Fixture, 'variables'>): Promi
 }
 
 /** Runs the command of workerctl that a line of `status` ends with, literally. @throws when it is refused or fails */
-export async function mend(fixture: Pick<Fixture, 'variables'>, line: string): Promise<string> {
+export async function runFix(fixture: Pick<Fixture, 'variables'>, line: string): Promise<string> {
   const [command] = printedCommands(line)
   if (command === undefined) throw new Error(`no command of workerctl: ${line}`)
   const { code, out, err } = await runPrinted(fixture, command)

@@ -147,8 +147,8 @@ function ofGroup({ name, group, topic, report, offsets, isMissing, isExpected }:
   const lost = offsets.filter(({ state }) => state === 'data-lost' || state === 'log-cut')
   const [first, ...more] = lost
   if (first !== undefined) {
-    const where = more.length === 0 ? '' : `, and ${more.length} more partitions lost records`
-    const sentence = `${group} has lost data of partition ${first.partition}: ${first.sentence ?? 'its log does not hold the progress row'}${where}.`
+    const where = more.length === 0 ? '' : `, and ${more.length} more ${more.length === 1 ? 'partition' : 'partitions'} lost records`
+    const sentence = `Group ${group} has lost data of partition ${first.partition}: ${first.sentence ?? 'its log does not hold the progress row'}${where}.`
     return [{ kind: 'data-lost', sentence, command: reset('earliest', lost.map(({ partition }) => partition)) }] // prettier-ignore
   }
   return report === null ? [] : ofReport(report, name, { isExpected, isExplained })
@@ -186,12 +186,12 @@ function ofReport(
     const command = next === null ? lagCommand : workerctl(`timeline --event ${next}`)
     findings.push({
       kind: 'stalled',
-      sentence: `${still ?? `${group} reads nothing of ${where}; its oldest record is ${roughly(seconds * 1_000)} old.`}${why}`,
+      sentence: `${still ?? `Group ${group} reads nothing of ${where}; its oldest record is ${roughly(seconds * 1_000)} old.`}${why}`,
       command,
     })
   } else if (verdict.word === 'falling-behind' && (secondsBehind ?? 0) >= BEHIND_SECONDS) {
     const why = cause === null ? '' : ` ${cause.sentence}`
-    const sentence = `${group} falls behind: ${lag ?? 0} records, the oldest ${roughly((secondsBehind ?? 0) * 1_000)} old.${why}`
+    const sentence = `Group ${group} falls behind: ${lag ?? 0} records, the oldest ${roughly((secondsBehind ?? 0) * 1_000)} old.${why}`
     const isLoad = cause === null || cause.is === 'load' || cause.is === 'backlog'
     findings.push({ kind: 'falling-behind', sentence, command: isLoad ? startOf(name) : lagCommand })
   }

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { runWorkerctl } from '../integration/workerctl-fixture.ts'
 import { eventually } from '../support/eventually.ts'
 import { createFixture } from '../support/fixture.ts'
-import { lineOfStatus, mend, nothingIsWrong } from '../support/planted-incident.ts'
+import { lineOfStatus, runFix, nothingIsWrong } from '../support/planted-incident.ts'
 import { Platform } from '../support/platform.ts'
 
 /** Mails that a slow relay takes longer for than anybody would wait, with two workers. */
@@ -34,7 +34,7 @@ test('workerctl status names a hot campaign that keeps others waiting, then its 
   expect(isMailed(bystander)).toBe(false)
 
   // The relay is as slow as before.
-  await mend(fixture, named)
+  await runFix(fixture, named)
   await eventually('the other campaign goes on', () => isMailed(bystander) || 'not yet')
   const [held] = await fixture.sql.query<{ count: number }>(
     `SELECT count(*)::int AS count FROM worker.intents WHERE campaign_id = $1 AND state = 'pending' AND reason = 'paused'`,
@@ -55,7 +55,7 @@ test('workerctl status names a hot campaign that keeps others waiting, then its 
   const forgotten = await lineOfStatus(fixture, `The campaign ${hot.campaignId} of ${fixture.group('email-workers')} is paused by night shift (slow relay)`) // prettier-ignore
   expect(forgotten).toContain(' until it is resumed, since 2026-01-31T12:00:00.000Z. Run: npm run workerctl -- resume campaign ')
 
-  await mend(fixture, forgotten)
+  await runFix(fixture, forgotten)
   await eventually('everybody is mailed', () => fixture.smtp.counters.mails === CROWD + 1 || String(fixture.smtp.counters.mails))
   await nothingIsWrong(fixture)
   expect(new Set(fixture.smtp.mails.flatMap(({ recipients }) => recipients))).toEqual(new Set([...crowd, bystander]))
