@@ -2,10 +2,20 @@ import type { Command } from 'commander'
 import type { DeadLetterRecord, LetterCopy } from '../../src/admin/dead-letters/dead-letter-admin.ts'
 import type { TypedLetterFilter } from '../../src/admin/dead-letters/letter-filter.ts'
 import { letterHandle } from '../../src/admin/dead-letters/letter-handle.ts'
-import { letters as inWords, previewOf, previewSentences } from '../../src/admin/dead-letters/replay-preview.ts'
+import {
+  draftedIntents,
+  letters as inWords,
+  previewOf,
+  previewSentences,
+  type ReplayPreview,
+} from '../../src/admin/dead-letters/replay-preview.ts'
 import { requireShowable } from '../../src/admin/showable-text.ts'
+import { composeConsumers } from '../../src/daemon/compose/consumers.ts'
+import { withForesight } from '../../src/daemon/compose/foresight.ts'
 import { createLetterStore } from '../../src/infra/postgres/ingest/postgres-letter-store.ts'
+import { systemClock } from '../../src/std/clock.ts'
 import { replayLetter, type Replayed } from '../../src/ingest/replay-letters.ts'
+import type { Intent } from '../../src/model/intent.ts'
 import { decide, type Decision } from './decide.ts'
 import { addLetterFilter, placeOf, readAll, replayingGroups, withLetters, type Letters } from './dlq-context.ts'
 import { isConfirmed, selectLetters } from './dlq-select.ts'
@@ -56,7 +66,7 @@ export function addDlqReplay(parent: Command, terminal: Terminal): void {
         const records = await selectLetters(letters, named, options, ['open', 'discarded'])
         const copies = await copiesOf(letters, records)
         const gone = records.filter((record) => !copies.has(record)).map(letterHandle)
-        const preview = previewOf(await rehearse(letters, copies, options.allowOlder === true))
+        const preview = await previewed(letters, copies, options.allowOlder === true)
         const isJson = options.json === true
         if (!isJson && copies.size > 0) for (const sentence of previewSentences(preview)) terminal.out(sentence)
         if (!isJson && gone.length > 0) terminal.out(`Left out, because no topic has the record any more: ${gone.join(', ')}.`)
@@ -84,20 +94,22 @@ async function copiesOf(letters: Letters, records: readonly DeadLetterRecord[]):
   return copies
 }
 
-async function rehearse(
-  letters: Letters,
-  copies: ReadonlyMap<DeadLetterRecord, LetterCopy>,
-  allowOlder: boolean,
-): Promise<readonly Replayed[]> {
-  const store = createLetterStore(letters.database)
+async function previewed(letters: Letters, copies: ReadonlyMap<DeadLetterRecord, LetterCopy>, allowOlder: boolean): Promise<ReplayPreview> {
+  const { config, database } = letters
+  const store = createLetterStore(database)
   const replaying = replayingGroups(letters)
   const results: Replayed[] = []
+  const intents: Intent[] = []
   for (const [{ replays }, { place, record }] of copies) {
     const group = replaying(place.group)
     const letter = { ...place, record, allowOlder, replays }
-    results.push(await replayLetter(letter, group, (event) => store.rehearse(letter, event, group.project), registryDeadline()))
+    const result = await replayLetter(letter, group, (event) => store.rehearse(letter, event, group.project), registryDeadline())
+    results.push(result)
+    intents.push(...draftedIntents(place.group, result, new Date(systemClock.now())))
   }
-  return results
+  return withForesight({ consumers: composeConsumers(config), read: database.sql }, async (foresee) =>
+    previewOf(results, await foresee(intents)),
+  )
 }
 
 function conclusion(decided: Decision, count: number, requested: number): string {

@@ -2,12 +2,23 @@ import type { Command } from 'commander'
 import { kindsOf } from '../../src/model/consumer.ts'
 import { listedConsumers } from '../../src/consumers/registry.ts'
 import { channelList } from '../../src/daemon/compose/channels.ts'
+import { composeConsumers } from '../../src/daemon/compose/consumers.ts'
+import { withForesight } from '../../src/daemon/compose/foresight.ts'
 import { createKindTable } from '../../src/delivery/kind-table.ts'
 import { createIntentAdmin } from '../../src/infra/postgres/admin/postgres-intent-admin.ts'
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
-import type { RecordOutcome, IntentChange, IntentLine } from '../../src/admin/intents/intent-admin.ts'
+import type {
+  IntentAdmin,
+  IntentChange,
+  IntentFilter,
+  IntentLine,
+  IntentPreview,
+  RecordOutcome,
+} from '../../src/admin/intents/intent-admin.ts'
 import { intentFilter, requireSelection, type TypedFilter } from '../../src/admin/intents/intent-filter.ts'
-import { done, isPlanned, planIntents, planSentences, previewSentences } from '../../src/admin/intents/intent-plan.ts'
+import { done, isPlanned, planIntents, planSentences, PREVIEWED, previewOf, previewSentences } from '../../src/admin/intents/intent-plan.ts'
+import type { Config } from '../../config/load.ts'
+import type { Database } from '../../src/std/sql.ts'
 import { configure, WHOLE_TABLE_MS, withDatabase } from './connections.ts'
 import { decide, unapplied, type Decision } from './decide.ts'
 import { addIntentFilter, requireExistingNames, personFilter } from './intent-options.ts'
@@ -82,7 +93,7 @@ export function addIntentsChange(parent: Command, verb: Verb, terminal: Terminal
         const filter = completed === null ? typed : await completed(typed, database.sql)
         await requireExistingNames(filter, admin)
         const plan = planIntents(change, filter, await admin.counts(filter), options.limit)
-        const preview = plan.count === 0 ? [] : await admin.preview(plan.filter)
+        const preview = plan.count === 0 ? [] : await previewed(admin, plan.filter, config, database)
         const sentences = [...planSentences(plan), ...previewSentences(preview)]
         if (options.json !== true) for (const sentence of sentences) terminal.out(sentence)
         const found = plan.count === 0 ? [] : await admin.list(plan.filter, plan.found)
@@ -110,6 +121,18 @@ export function addIntentsChange(parent: Command, verb: Verb, terminal: Terminal
       { statementTimeoutMs: WHOLE_TABLE_MS },
     )
   })
+}
+
+/** By the rows as they are now: a mail that would be skipped has no subject. */
+async function previewed(
+  admin: Pick<IntentAdmin, 'kinds' | 'intents'>,
+  filter: IntentFilter,
+  config: Config,
+  { sql }: Database,
+): Promise<readonly IntentPreview[]> {
+  const intents = await admin.intents(filter, PREVIEWED)
+  const foreseen = await withForesight({ consumers: composeConsumers(config), read: sql }, (foresee) => foresee(intents))
+  return previewOf(await admin.kinds(filter), foreseen)
 }
 
 /** Updates the state that a kind keeps in the platform's tables, in the same way as a worker does. */

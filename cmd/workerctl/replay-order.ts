@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { Config } from '../../config/load.ts'
-import { foresee } from '../../src/admin/replay/foresee.ts'
+import type { Foresee } from '../../src/admin/replay/foresee.ts'
 import { rehearseReplay } from '../../src/admin/replay/rehearse-replay.ts'
 import type { ReplayOrder } from '../../src/admin/replay/replay-admin.ts'
 import { planSentences, type ReplayPlan } from '../../src/admin/replay/replay-plan.ts'
@@ -11,7 +11,7 @@ import { requireShowable } from '../../src/admin/showable-text.ts'
 import { requireTopics } from '../../src/admin/require-topics.ts'
 import { mailChannels } from '../../src/daemon/compose/channels.ts'
 import { composeConsumers } from '../../src/daemon/compose/consumers.ts'
-import { createKindTable } from '../../src/delivery/kind-table.ts'
+import { withForesight } from '../../src/daemon/compose/foresight.ts'
 import { rangeReader } from '../../src/infra/kafka/consumer/read-range.ts'
 import { createProgressAdmin } from '../../src/infra/postgres/admin/postgres-progress-admin.ts'
 import { createReplayAdmin } from '../../src/infra/postgres/admin/postgres-replay-admin.ts'
@@ -20,7 +20,7 @@ import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
 import { createRegistryClient } from '../../src/infra/registry/registry-client.ts'
 import { createRegistrySchemas } from '../../src/infra/registry/registry-schemas.ts'
 import type { LogAdmin } from '../../src/ingest/log-admin.ts'
-import { kindsOf, type Consumer } from '../../src/model/consumer.ts'
+import type { Consumer } from '../../src/model/consumer.ts'
 import type { ReplayFilter } from '../../src/model/replay.ts'
 import { systemClock } from '../../src/std/clock.ts'
 import { OperatorError } from '../../src/std/failure.ts'
@@ -161,12 +161,15 @@ async function withPlans(
       async (database) => {
         await checkSchema(database.sql)
         await requireTopics(admin, chosen)
-        const plans: Planned[] = []
-        for (const group of chosen) {
-          const consumer = consumers.get(group.name)
-          if (consumer !== undefined)
-            plans.push(await planOf({ config, consumer, group, filter, ...bounds, ...selectionOf(selection) }, admin, database))
-        }
+        const plans = await withForesight({ consumers: [...consumers.values()], read: database.sql }, async (foresee) => {
+          const made: Planned[] = []
+          for (const group of chosen) {
+            const consumer = consumers.get(group.name)
+            if (consumer !== undefined)
+              made.push(await planOf({ config, consumer, group, filter, ...bounds, ...selectionOf(selection), foresee }, admin, database))
+          }
+          return made
+        })
         await work(plans, database)
       },
       { statementTimeoutMs: WHOLE_TABLE_MS },
@@ -189,18 +192,18 @@ async function planOf(
     readonly partitions: readonly number[] | null
     readonly allowOlder: boolean
     readonly cap: number
+    readonly foresee: Foresee
   },
   admin: LogAdmin,
   database: Database,
 ): Promise<Planned> {
-  const { config, consumer, group, filter, from, to, partitions, allowOlder, cap } = request
+  const { config, consumer, group, filter, from, to, partitions, allowOlder, cap, foresee } = request
   const { id, topic } = group
   const { brokers, clientId, tls, sasl, registry, registryNow } = config.kafka
   const at = (bound: ReplayBound) => (bound instanceof Date ? admin.offsetsAt(topic, bound) : new Map<number, bigint>())
   const offsetsAt = { from: await at(from), to: await at(to) }
   const rows = await createProgressAdmin(database).readProgress(id, topic)
   const ranges = rangesOf({ group: id, topic, from, to, partitions, rows, logs: await admin.ranges(topic), offsetsAt })
-  const kinds = createKindTable(kindsOf(consumer))
   const { accept } = config
   const plan = await rehearseReplay({
     reading: {
@@ -223,7 +226,7 @@ async function planOf(
     cap,
     mailChannels,
     storeOf: (options) => createRehearsalStore(database, options),
-    foresee: (intents) => foresee(intents, (intent) => kinds.of(intent), database.sql),
+    foresee,
     signal: new AbortController().signal,
   })
   return { group: id, topic, topicId: await admin.topicId(topic), ranges, filter, plan }

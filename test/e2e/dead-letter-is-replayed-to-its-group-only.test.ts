@@ -121,6 +121,7 @@ test('a dead letter is grouped, shown at its field, edited and replayed: its gro
   const dry = await workerctl(fixture, 'dlq', 'replay', letter, '--owner', 'ada')
   expect(dry.out).toContain('1 would be accepted.')
   expect(dry.out).toContain('about 1 person.')
+  expect(dry.out).toMatch(/ {2}1 mail welcome to 1 person would be sent: ".+" \(1\)\./)
   expect(dry.out).toContain('Nothing was changed: add --confirm 1 to request this replay.')
   expect(await fixture.sql.query("SELECT FROM worker.intents WHERE channel = 'email'")).toEqual([])
   expect((await workerctl(fixture, 'dlq', 'replay', letter, '--owner', 'ada', '--confirm', '2')).err).toContain(

@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest'
-import { startDaemon } from '../support/daemon.ts'
 import { createFixture } from '../support/fixture.ts'
 import { mended, namedFirst } from '../support/incident.ts'
 import { Platform } from '../support/platform.ts'

@@ -30,7 +30,7 @@ test('a replay sends what was missing and nothing twice, and does what its plan 
     `Replaying 33 records of 1 partition for ${fixture.group('email-workers')} would have 11 effects, with mails to 11 people.`,
     '20 events user.signed_up: 20 repeated.',
     '12 events user.verified: 12 repeated.',
-    '11 mail verification to 11 people would be sent.',
+    '11 mail verification to 11 people would be sent: "Your email address is confirmed" (11).',
     '1 mail verification would be skipped as person-blocked.',
     '12 of mail verification had ended skipped (stale) and would be tried again.',
     '20 of mail welcome would be left alone: already sent.',

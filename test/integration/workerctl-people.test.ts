@@ -140,8 +140,8 @@ test('the preview of a retry names kinds, people and subjects, and nothing is ch
   expect(out.split('\n')).toEqual([
     '4 intents will be retried: 4 dead.',
     'Left alone: 1 is forgotten: erased intents cannot be retried.',
-    '  2 mail welcome to 2 people, subject "Hello {{first_name}}"',
-    '  1 mail milestone to 1 person, with the built-in subject',
+    '  2 mail welcome to 2 people: "Hello Ada" (2)',
+    '  1 mail milestone to 1 person: "A campaign has reached a milestone" (1)',
     '  1 reward to 1 person',
     'Dry run: nothing was changed.',
   ])

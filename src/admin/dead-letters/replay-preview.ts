@@ -1,5 +1,8 @@
 import type { ReplayOutcome } from '../../ingest/letter-store.ts'
 import type { Replayed } from '../../ingest/replay-letters.ts'
+import type { Intent } from '../../model/intent.ts'
+import type { Foreseen } from '../replay/foresee.ts'
+import { endSentence, PlanTally, type PlannedEnd } from '../replay/replay-plan.ts'
 
 /** What a replay would do, as its group's accept says now. */
 export interface ReplayPreview {
@@ -12,27 +15,69 @@ export interface ReplayPreview {
   readonly intents: readonly { readonly kind: string; readonly count: number }[]
   /** How many different people these intents are about. */
   readonly people: number
+  /** What would become of these intents, with the subjects of mails. */
+  readonly ends: readonly PlannedEnd[]
+}
+
+/** The intents that the replay of a letter would write, as a worker would see them; requests that coalesce are left out. */
+export function draftedIntents(group: string, replayed: Replayed, now: Date): readonly Intent[] {
+  if (replayed.is !== 'resolved' || replayed.outcome !== 'accepted' || replayed.event === null) return []
+  const { eventId, at, correlationId = null, traceparent = null, drafts } = replayed.event
+  return drafts.flatMap((draft): readonly Intent[] => {
+    if (draft.coalesce === true) return []
+    const { kind, version, channel, key, campaignId, data, userId = null, destination = null } = draft
+    return [
+      {
+        id: '0',
+        group,
+        kind,
+        version,
+        channel,
+        key,
+        class: draft.class ?? 'live',
+        coalesce: false,
+        eventId,
+        eventAt: at,
+        correlationId,
+        traceparent,
+        campaignId,
+        userId,
+        destination,
+        data,
+        attempt: 0,
+        ambiguous: 0,
+        waitingSince: null,
+        reason: null,
+        createdAt: now,
+        frozen: null,
+        claim: { id: '0', owner: '', claims: 0 },
+      },
+    ]
+  })
 }
 
 /** Counts what each letter would do by itself; an effect that two of them share is counted with both. */
-export function previewOf(replayed: readonly Replayed[]): ReplayPreview {
+export function previewOf(replayed: readonly Replayed[], foreseen: readonly Foreseen[]): ReplayPreview {
+  const tally = new PlanTally(() => false)
+  tally.add([], foreseen)
   const resolved = replayed.filter((one) => one.is === 'resolved')
   const failed = replayed.filter((one) => one.is === 'failed')
   const drafts = resolved.flatMap(({ outcome, event }) => (outcome === 'accepted' ? (event?.drafts ?? []) : []))
   return {
     count: replayed.length,
-    outcomes: tally(resolved, ({ outcome }) => outcome).map(([outcome, count]) => ({ outcome, count })),
-    failures: tally(failed, ({ failure }) => `${failure.reason}\n${failure.detail}`).map(([key, count]) => {
+    outcomes: tallied(resolved, ({ outcome }) => outcome).map(([outcome, count]) => ({ outcome, count })),
+    failures: tallied(failed, ({ failure }) => `${failure.reason}\n${failure.detail}`).map(([key, count]) => {
       const [reason = '', detail = ''] = key.split('\n')
       return { reason, detail, count }
     }),
-    intents: tally(drafts, ({ kind }) => kind).map(([kind, count]) => ({ kind, count })),
+    intents: tallied(drafts, ({ kind }) => kind).map(([kind, count]) => ({ kind, count })),
     people: new Set(drafts.flatMap(({ userId }) => userId ?? [])).size,
+    ends: tally.plan().ends,
   }
 }
 
 /** The most frequent first. */
-function tally<Item, Key extends string>(items: readonly Item[], keyOf: (item: Item) => Key): readonly (readonly [Key, number])[] {
+function tallied<Item, Key extends string>(items: readonly Item[], keyOf: (item: Item) => Key): readonly (readonly [Key, number])[] {
   const counts = new Map<Key, number>()
   for (const item of items) counts.set(keyOf(item), (counts.get(keyOf(item)) ?? 0) + 1)
   return [...counts].toSorted(([, a], [, b]) => b - a)
@@ -47,7 +92,7 @@ const words: Readonly<Record<ReplayOutcome, string>> = {
 }
 
 /** The preview in sentences. */
-export function previewSentences({ count, outcomes, failures, intents, people }: ReplayPreview): readonly string[] {
+export function previewSentences({ count, outcomes, failures, intents, people, ends }: ReplayPreview): readonly string[] {
   return [
     `${letters(count)} would be replayed:`,
     ...outcomes.map((one) => `  ${one.count} ${words[one.outcome]}.`),
@@ -57,6 +102,7 @@ export function previewSentences({ count, outcomes, failures, intents, people }:
       : [
           `Intents: ${intents.map((one) => `${one.count} ${one.kind}`).join(', ')}, about ${people} ${people === 1 ? 'person' : 'people'}.`,
         ]),
+    ...ends.map((end) => `  ${endSentence(end)}`),
   ]
 }
 

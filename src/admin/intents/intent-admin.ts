@@ -1,6 +1,7 @@
 import type { Intent, IntentState } from '../../model/intent.ts'
 import type { AttemptOutcome } from '../../model/intent-kind.ts'
 import type { Sql } from '../../std/sql.ts'
+import type { ForeseenSubjects } from '../replay/foreseen-subjects.ts'
 
 /** Which intents; an empty list and null restrict nothing. */
 export interface IntentFilter {
@@ -118,15 +119,16 @@ export interface StateCount {
 }
 
 /** Intents of one kind that a change will be made to. */
-export interface IntentPreview {
+export interface CountedKind {
   readonly kind: string
   /** Of mails. */
   readonly type: string | null
   readonly count: number
   readonly people: number
-  /** Subjects of the templates that their campaigns have for this mail, as written, at most a few; empty: the built-in one. */
-  readonly subjects: readonly string[]
 }
+
+/** The same with the subjects of those that would be sent now; see {@link PREVIEWED}. */
+export interface IntentPreview extends CountedKind, ForeseenSubjects {}
 
 /** Called for every intent that was cancelled or marked as sent, to update the state that its kind keeps; in the same transaction. */
 export type RecordOutcome = (intent: Intent, outcome: AttemptOutcome, tx: Sql) => Promise<void>
@@ -137,7 +139,9 @@ export interface IntentAdmin {
   /** The reasons, kinds and types of mail that intents have, by a sequential scan. */
   names(): Promise<IntentNames>
   /** What a change of the matching ones concerns; erased ones are left out. */
-  preview(filter: IntentFilter): Promise<readonly IntentPreview[]>
+  kinds(filter: IntentFilter): Promise<readonly CountedKind[]>
+  /** The newest of the matching ones as a worker would see them; erased ones, and those that coalesce, are left out. */
+  intents(filter: IntentFilter, limit: number): Promise<readonly Intent[]>
   /** The newest first. */
   list(filter: IntentFilter, limit: number): Promise<readonly IntentLine[]>
   history(id: string): Promise<IntentHistory | null>

@@ -1,6 +1,8 @@
 import type { IntentState } from '../../model/intent.ts'
 import { OperatorError } from '../../std/failure.ts'
-import type { IntentChange, IntentFilter, IntentLine, IntentPreview, StateCount } from './intent-admin.ts'
+import type { Foreseen } from '../replay/foresee.ts'
+import { subjectsInWords, SubjectTally } from '../replay/foreseen-subjects.ts'
+import type { CountedKind, IntentChange, IntentFilter, IntentLine, IntentPreview, StateCount } from './intent-admin.ts'
 
 /** What a verb may be done to. Running ones never: their worker would write over it, or hand over what was cancelled. */
 const from: Readonly<Record<IntentChange, readonly IntentState[]>> = {
@@ -79,18 +81,35 @@ export function planSentences({ change, count, states, left }: IntentPlan): read
   ]
 }
 
+/** Intents whose subjects a preview renders at most. */
+export const PREVIEWED = 10_000
+
+/** Adds the subjects of those that would be sent. */
+export function previewOf(kinds: readonly CountedKind[], foreseen: readonly Foreseen[]): readonly IntentPreview[] {
+  const tallies = new Map<string, SubjectTally>()
+  for (const { label, subject } of foreseen) {
+    if (subject === null) continue
+    const tally = tallies.get(label) ?? new SubjectTally()
+    tally.add(subject)
+    tallies.set(label, tally)
+  }
+  return kinds.map((one) => ({ ...one, ...(tallies.get(nameOf(one)) ?? new SubjectTally()).result() }))
+}
+
 /** What the intents are that will be changed: kinds, people and subjects, one line each. */
 export function previewSentences(previews: readonly IntentPreview[]): readonly string[] {
-  return previews.map(({ kind, type, count, people, subjects }) => {
-    const whom = people === 0 ? '' : ` to ${people} ${people === 1 ? 'person' : 'people'}`
-    const subject =
-      type === null
-        ? ''
-        : subjects.length === 0
-          ? ', with the built-in subject'
-          : `, subject ${subjects.map((text) => `"${text}"`).join(', ')}`
-    return `  ${count} ${kind}${type === null ? '' : ` ${type}`}${whom}${subject}`
-  })
+  const all = previews.reduce((total, { count }) => total + count, 0)
+  return [
+    ...previews.map((one) => {
+      const whom = one.people === 0 ? '' : ` to ${one.people} ${one.people === 1 ? 'person' : 'people'}`
+      return `  ${one.count} ${nameOf(one)}${whom}${subjectsInWords(one)}`
+    }),
+    ...(all > PREVIEWED ? [`The subjects are those of the newest ${PREVIEWED}.`] : []),
+  ]
+}
+
+function nameOf({ kind, type }: CountedKind): string {
+  return type === null ? kind : `${kind} ${type}`
 }
 
 export const done: Readonly<Record<IntentChange, string>> = {

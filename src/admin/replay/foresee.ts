@@ -16,7 +16,15 @@ export interface Foreseen {
   readonly channel: string
   /** Of a broadcast: how many mails it would write. */
   readonly mails: number | null
+  /** Of a mail that would be sent its subject line, of a webhook its type of event; null where that is not known. */
+  readonly subject: string | null
 }
+
+/** The subject of a message, as it would be sent; null where there is none or its template cannot be used. */
+export type SubjectOf = (message: unknown) => Promise<string | null>
+
+/** Prepares intents without claiming them. Rejects when the database does not answer. */
+export type Foresee = (intents: readonly Intent[]) => Promise<readonly Foreseen[]>
 
 /** Intents in one call of `prepare` at most. */
 const MOST_IN_BLOCK = 100
@@ -26,6 +34,7 @@ export async function foresee(
   intents: readonly Intent[],
   kindOf: (intent: Pick<Intent, 'kind' | 'version' | 'channel'>) => IntentKind | null,
   read: Sql,
+  subjectOf: SubjectOf,
 ): Promise<readonly Foreseen[]> {
   const foreseen: Foreseen[] = []
   for (const [kind, ofKind] of Map.groupBy(intents, kindOf)) {
@@ -38,8 +47,8 @@ export async function foresee(
       for (const [index, answer] of (await answersOf(kind, block, read)).entries()) {
         const intent = block[index]
         if (intent === undefined) continue
-        if (answer?.is === 'channel') foreseen.push(...(await foresee([{ ...intent, channel: answer.channel }], kindOf, read)))
-        else foreseen.push(await judged(intent, answer, read))
+        if (answer?.is === 'channel') foreseen.push(...(await foresee([{ ...intent, channel: answer.channel }], kindOf, read, subjectOf)))
+        else foreseen.push(await judged(intent, answer, read, subjectOf))
       }
     }
   }
@@ -61,13 +70,19 @@ async function answersOf(kind: IntentKind, block: readonly Intent[], read: Sql):
   }
 }
 
-async function judged(intent: Intent, answer: Answer, read: Sql): Promise<Foreseen> {
+async function judged(intent: Intent, answer: Answer, read: Sql, subjectOf: SubjectOf): Promise<Foreseen> {
   if (answer === null) return resultOf(intent, { as: 'broken', reason: 'prepare-failed' })
   if (answer.is !== 'message')
     return resultOf(intent, { as: answer.is === 'channel' ? 'broken' : answer.is, reason: 'reason' in answer ? answer.reason : null })
   const { message } = answer
   const mails = isBroadcast(message) ? await message.count(read) : null
-  return { ...resultOf(intent, { as: 'send', reason: null }), mails }
+  return { ...resultOf(intent, { as: 'send', reason: null }), mails, subject: frozenSubject(intent) ?? (await subjectOf(message)) }
+}
+
+/** What was started before is sent again as it was. */
+function frozenSubject({ frozen }: Intent): string | null {
+  const subject = frozen?.envelope['subject']
+  return typeof subject === 'string' ? subject : null
 }
 
 function isBroadcast(message: unknown): message is { count(read: Sql): Promise<number> } {
@@ -75,5 +90,5 @@ function isBroadcast(message: unknown): message is { count(read: Sql): Promise<n
 }
 
 function resultOf(intent: Intent, { as, reason }: Pick<Foreseen, 'as' | 'reason'>): Foreseen {
-  return { label: labelOf(intent), as, reason, userId: intent.userId, channel: intent.channel, mails: null }
+  return { label: labelOf(intent), as, reason, userId: intent.userId, channel: intent.channel, mails: null, subject: null }
 }

@@ -1,7 +1,6 @@
 import type { Rehearsed } from '../../model/replay.ts'
 import { readReplay, type ReplayReading, type ReplayStore } from '../../ingest/replay-reading.ts'
-import type { Intent } from '../../model/intent.ts'
-import type { Foreseen } from './foresee.ts'
+import type { Foresee } from './foresee.ts'
 import { PlanTally, type ReplayPlan } from './replay-plan.ts'
 
 /**
@@ -20,7 +19,7 @@ export async function rehearseReplay(of: {
     readonly mailChannels: readonly string[]
     readonly onRehearsed: (chunk: Rehearsed) => Promise<void>
   }) => ReplayStore
-  readonly foresee: (intents: readonly Intent[]) => Promise<readonly Foreseen[]>
+  readonly foresee: Foresee
   readonly signal: AbortSignal
 }): Promise<ReplayPlan> {
   const tally = new PlanTally((channel) => of.mailChannels.includes(channel))

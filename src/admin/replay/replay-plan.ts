@@ -1,9 +1,10 @@
 import type { ReplayRange } from '../../ingest/replay-job.ts'
 import { sumCounts, type ReplayCount } from '../../model/replay.ts'
 import type { Foreseen } from './foresee.ts'
+import { subjectsInWords, SubjectTally, type ForeseenSubjects } from './foreseen-subjects.ts'
 
-/** What would become of the intents of one label, counted. */
-export interface PlannedEnd {
+/** What would become of the intents of one label, counted. Subjects are shown with the plan and not stored with the job: they may name people. */
+export interface PlannedEnd extends Partial<ForeseenSubjects> {
   readonly label: string
   readonly as: Foreseen['as']
   readonly reason: string | null
@@ -31,7 +32,7 @@ export interface ReplayPlan {
 export class PlanTally {
   readonly #isMail: (channel: string) => boolean
   #counts: readonly ReplayCount[] = []
-  readonly #ends = new Map<string, PlannedEnd & { readonly ids: Set<string> }>()
+  readonly #ends = new Map<string, PlannedEnd & { readonly ids: Set<string>; readonly tally: SubjectTally }>()
   readonly #mailed = new Set<string>()
 
   /** @param isMail whether intents of the channel are mails */
@@ -41,9 +42,19 @@ export class PlanTally {
 
   add(counts: readonly ReplayCount[], foreseen: readonly Foreseen[]): void {
     this.#counts = sumCounts(this.#counts, counts)
-    for (const { label, as, reason, userId, channel, mails } of foreseen) {
+    for (const { label, as, reason, userId, channel, mails, subject } of foreseen) {
       const key = `${label}\u0000${as}\u0000${reason ?? ''}`
-      const known = this.#ends.get(key) ?? { label, as, reason, count: 0, people: 0, mails: 0, ids: new Set<string>() }
+      const known = this.#ends.get(key) ?? {
+        label,
+        as,
+        reason,
+        count: 0,
+        people: 0,
+        mails: 0,
+        ids: new Set<string>(),
+        tally: new SubjectTally(),
+      }
+      if (subject !== null) known.tally.add(subject)
       if (userId !== null) known.ids.add(userId)
       if (userId !== null && this.#isMail(channel) && goesOut(as)) this.#mailed.add(userId)
       this.#ends.set(key, { ...known, count: known.count + 1, people: known.ids.size, mails: known.mails + (mails ?? 0) })
@@ -53,9 +64,17 @@ export class PlanTally {
   plan(): ReplayPlan {
     const ends = [...this.#ends]
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
-      .map(([, { label, as, reason, count, people, mails }]) => ({ label, as, reason, count, people, mails }))
+      .map(([, { label, as, reason, count, people, mails, tally }]) => ({ label, as, reason, count, people, mails, ...tally.result() }))
     const sent = ends.filter(({ as }) => goesOut(as)).reduce((sum, { count, mails }) => sum + (mails > 0 ? mails : count), 0)
     return { counts: this.#counts, ends, people: this.#mailed.size, effects: sent + totalOf(this.#counts, 'projected') }
+  }
+}
+
+/** The plan as it is stored. */
+export function withoutSubjects(plan: ReplayPlan): ReplayPlan {
+  return {
+    ...plan,
+    ends: plan.ends.map(({ label, as, reason, count, people, mails }) => ({ label, as, reason, count, people, mails })),
   }
 }
 
@@ -102,11 +121,14 @@ const spentWords: Readonly<Record<string, string>> = {
   'this-replay': 'the range holds the effect twice',
 }
 
-function endSentence({ label, as, reason, count, people, mails }: PlannedEnd): string {
+/** What would become of the intents of one label, in words. */
+export function endSentence({ label, as, reason, count, people, mails, subjects = [], otherSubjects = 0 }: PlannedEnd): string {
   const to = people > 0 ? ` to ${plural(people, 'person', 'people')}` : ''
   switch (as) {
     case 'send':
-      return mails > 0 ? `${count} ${label} would write ${plural(mails, 'mail')}.` : `${count} ${label}${to} would be sent.`
+      return mails > 0
+        ? `${count} ${label} would write ${plural(mails, 'mail')}.`
+        : `${count} ${label}${to} would be sent${subjectsInWords({ subjects, otherSubjects })}.`
     case 'wait':
       return `${count} ${label}${to} would wait (${reason}), and then be sent or skipped.`
     case 'skip':

@@ -1,9 +1,10 @@
-import type { IntentAdmin, IntentLine, IntentHistory, IntentPreview, StateCount } from '../../../admin/intents/intent-admin.ts'
+import type { CountedKind, IntentAdmin, IntentLine, IntentHistory, StateCount } from '../../../admin/intents/intent-admin.ts'
 import type { Database } from '../../../std/sql.ts'
 import { changeIntents } from './intent-change.ts'
 import type { ChannelDefinitions } from '../../../delivery/define-channel.ts'
 import type { DeliveryLogSql } from '../delivery-logs/delivery-log.ts'
 import { deliveryLogs } from '../delivery-logs/delivery-logs.ts'
+import { intentColumns, intentOf, type IntentRow } from '../intents/intent-row.ts'
 import { intentLine, quoted } from './intent-line.ts'
 import { selected, selectionOf } from './intent-selection.ts'
 
@@ -20,7 +21,8 @@ export function createIntentAdmin(database: Database, channels: ChannelDefinitio
       const [row] = await sql.query<{ reasons: string[]; kinds: string[]; types: string[] }>(namesStatement)
       return { reasons: row?.reasons ?? [], kinds: [...(row?.kinds ?? []), ...(row?.types ?? [])] }
     },
-    preview: (filter) => sql.query<IntentPreview>(previewStatement, selectionOf(filter)),
+    kinds: (filter) => sql.query<CountedKind>(kindsStatement, selectionOf(filter)),
+    intents: async (filter, limit) => (await sql.query<IntentRow>(intentsStatement, [...selectionOf(filter), limit])).map(intentOf),
     list: (filter, limit) => sql.query<IntentLine>(listStatement(line), [...selectionOf(filter), limit]),
     history: async (id) => {
       const [row] = await sql.query<IntentHistory>(historyStatement(line, channels), [id])
@@ -51,19 +53,15 @@ SELECT coalesce(array_agg(DISTINCT reason) FILTER (WHERE reason IS NOT NULL), '{
        coalesce(array_agg(DISTINCT data ->> 'type') FILTER (WHERE data ->> 'type' IS NOT NULL), '{}') AS types
   FROM worker.intents`
 
-/** Subjects shown of one kind. */
-const FEW = 3
-
-const previewStatement = `
-SELECT chosen.kind, chosen.type, chosen.count, chosen.people, ARRAY(SELECT DISTINCT t.subject FROM platform.email_templates AS t
-                        WHERE t.campaign_id = ANY (chosen.campaigns) AND t.type = chosen.type AND t.enabled AND t.deleted_at IS NULL
-                        ORDER BY t.subject LIMIT ${FEW}) AS subjects
-  FROM (SELECT i.kind, i.data ->> 'type' AS type, count(*)::int AS count, count(DISTINCT i.user_id)::int AS people,
-               array_agg(DISTINCT i.campaign_id) AS campaigns
-          FROM worker.intents AS i
-         WHERE ${selected} AND NOT ${forgotten}
-         GROUP BY 1, 2) AS chosen
+const kindsStatement = `
+SELECT i.kind, i.data ->> 'type' AS type, count(*)::int AS count, count(DISTINCT i.user_id)::int AS people
+  FROM worker.intents AS i
+ WHERE ${selected} AND NOT ${forgotten}
+ GROUP BY 1, 2
  ORDER BY count DESC, kind, type`
+
+const intentsStatement = `
+SELECT ${intentColumns} FROM worker.intents AS i WHERE ${selected} AND NOT ${forgotten} AND NOT i.coalesce ORDER BY i.id DESC LIMIT $11`
 
 // Limited before the rewards are looked up.
 const listStatement = (line: string) => `

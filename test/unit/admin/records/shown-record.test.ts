@@ -71,18 +71,22 @@ const accepted = (userId: string): AcceptedEvent => ({
 
 it('a preview counts outcomes, failures, kinds of intents and people', () => {
   const failure = { reason: 'invalid-data', detail: '/data/email breaks minLength', eventId: null, type: null } as const
-  const preview = previewOf([
-    { is: 'resolved', outcome: 'accepted', event: accepted('a') },
-    { is: 'resolved', outcome: 'accepted', event: accepted('a') },
-    { is: 'resolved', outcome: 'repeated', event: accepted('b') },
-    { is: 'failed', failure },
-    { is: 'failed', failure },
-  ])
+  const preview = previewOf(
+    [
+      { is: 'resolved', outcome: 'accepted', event: accepted('a') },
+      { is: 'resolved', outcome: 'accepted', event: accepted('a') },
+      { is: 'resolved', outcome: 'repeated', event: accepted('b') },
+      { is: 'failed', failure },
+      { is: 'failed', failure },
+    ],
+    [{ label: 'mail', as: 'send', reason: null, userId: 'a', channel: 'email', mails: null, subject: 'Hello' }],
+  )
   expect(previewSentences(preview)).toEqual([
     '5 dead letters would be replayed:',
     '  2 would be accepted.',
     '  1 handled already under the same id: nothing would happen.',
     '  2 would fail again as invalid-data: /data/email breaks minLength.',
     'Intents: 2 mail, about 1 person.',
+    '  1 mail to 1 person would be sent: "Hello" (1).',
   ])
 })

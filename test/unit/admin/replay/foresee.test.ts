@@ -17,7 +17,12 @@ function kinds(...list: readonly AnyIntentKind[]) {
 const intent = (id: string, change: Partial<Intent> = {}) =>
   sampleIntent({ id, kind: 'mail', version: 1, channel: 'email', userId: id, ...change })
 const foreseen = async (intents: readonly Intent[], ...list: readonly AnyIntentKind[]) =>
-  (await foresee(intents, kinds(...list), noSql)).map(({ as, reason, channel, mails }) => ({ as, reason, channel, mails }))
+  (await foresee(intents, kinds(...list), noSql, async () => null)).map(({ as, reason, channel, mails }) => ({
+    as,
+    reason,
+    channel,
+    mails,
+  }))
 
 it('prepares in blocks; one whose own rows make it fail is alone', async () => {
   const blocks: number[] = []
@@ -70,7 +75,7 @@ it('follows an intent to another channel, and counts the mails of a broadcast', 
 
 it('rejects when the database is away, and names a kind that this build does not know', async () => {
   const away: AnyIntentKind = { kind: 'mail', version: 1, channel: 'email', prepare: () => Promise.reject(new SqlError('away', {})) }
-  await expect(foresee([intent('1')], kinds(away), noSql)).rejects.toThrow('away')
+  await expect(foresee([intent('1')], kinds(away), noSql, async () => null)).rejects.toThrow('away')
   expect(await foreseen([intent('1', { version: 9 })], away)).toEqual([
     { as: 'broken', reason: 'unknown-kind', channel: 'email', mails: null },
   ])

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import type { Foreseen } from '../../../../src/admin/replay/foresee.ts'
-import { PlanTally, planSentences } from '../../../../src/admin/replay/replay-plan.ts'
+import { PlanTally, planSentences, withoutSubjects } from '../../../../src/admin/replay/replay-plan.ts'
 import { requireConfirmed, replayFilter } from '../../../../src/admin/replay/replay-request.ts'
 import { sumCounts } from '../../../../src/model/replay.ts'
 import { nextRelease } from '../../../../src/model/replay-ramp.ts'
 
 function foreseen(change: Partial<Foreseen> = {}): Foreseen {
-  return { label: 'mail welcome', as: 'send', reason: null, userId: 'u1', channel: 'email', mails: null, ...change }
+  return { label: 'mail welcome', as: 'send', reason: null, userId: 'u1', channel: 'email', mails: null, subject: null, ...change }
 }
 
 const tallyOf = () => new PlanTally((channel) => channel === 'email')
@@ -45,6 +45,17 @@ describe('the plan of a replay', () => {
       '1 of mail welcome would be skipped as replay-cap: the person has had enough mails of replays.',
       '1 record of an unknown type would fail as not-json.',
     ])
+  })
+
+  it('names the most frequent subjects with their counts and masks addresses in them; none is stored', () => {
+    const tally = tallyOf()
+    const subjects = ['Hi Ada', 'Hi Ada', 'For ada@example.com', 'b', 'c', 'd', 'e', 'f']
+    tally.add([], [...subjects.map((subject) => foreseen({ subject })), foreseen({ as: 'skip', reason: 'stale' })])
+    const plan = tally.plan()
+    expect(planSentences('mailers', [], plan)[1]).toBe(
+      '8 mail welcome to 1 person would be sent: "Hi Ada" (2), "For a***@example.com" (1), "b" (1), "c" (1), "d" (1), and 2 with other subjects.',
+    )
+    expect(JSON.stringify(withoutSubjects(plan))).not.toContain('Ada')
   })
 
   it('is run when its number of effects is confirmed, and refused with the number when it is another', () => {

@@ -8,7 +8,7 @@ const made: ReplayCount = { what: 'new', of: 'mail welcome', as: null, count: 3 
 
 function plan() {
   const tally = new PlanTally(() => true)
-  const mail = { label: 'mail welcome', reason: null, userId: null, channel: 'email', mails: null }
+  const mail = { label: 'mail welcome', reason: null, userId: null, channel: 'email', mails: null, subject: null }
   tally.add(
     [made],
     [
