@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { createFixture } from '../support/fixture.ts'
-import { mended, namedFirst } from '../support/incident.ts'
+import { mended, namedFirst } from '../support/planted-incident.ts'
 import { Platform } from '../support/platform.ts'
 import { printedCommands, runPrinted } from '../support/printed-commands.ts'
 import { rewardTenant } from '../support/reward-tenant.ts'

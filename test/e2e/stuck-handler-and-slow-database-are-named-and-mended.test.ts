@@ -4,7 +4,7 @@ import { proxiedUrl } from '../support/faults/proxied-url.ts'
 import { startTcpProxy } from '../support/faults/tcp-proxy.ts'
 import { startFrozenTransaction } from '../support/frozen-transaction.ts'
 import { createFixture } from '../support/fixture.ts'
-import { mended, namedFirst, runPrintedSql } from '../support/incident.ts'
+import { mended, namedFirst, runPrintedSql } from '../support/planted-incident.ts'
 import { Platform } from '../support/platform.ts'
 
 test('workerctl status names the event on which a handler is stuck, a hanging statement and a slow database, and after the mends of the runbook each event has its effect once', async () => {

@@ -1,4 +1,4 @@
-import type { Finding } from '../../src/admin/status/find-problems.ts'
+import type { Finding } from '../../src/admin/status/finding.ts'
 import { eventually } from './eventually.ts'
 import type { Fixture } from './fixture.ts'
 import { runWorkerctl } from '../integration/workerctl-fixture.ts'
@@ -40,11 +40,4 @@ export async function namedByStatus(
   })
   if (named === null) throw new Error('unreachable')
   return named
-}
-
-/** The first three lines that `workerctl status` prints in the environment of the fixture's daemons. */
-export async function firstLines(fixture: Pick<Fixture, 'variables'>): Promise<readonly string[]> {
-  const { out, err } = await runWorkerctl(['status'], fixture.variables)
-  if (out === '') throw new Error(err)
-  return out.split('\n').slice(0, 3)
 }

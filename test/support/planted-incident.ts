@@ -4,23 +4,63 @@ import type { Fixture } from './fixture.ts'
 import { firstLines } from './operator-status.ts'
 import { printedCommands, runPrinted } from './printed-commands.ts'
 
-/** Waits until one of the first three lines that `workerctl status` prints contains all of `parts`; resolves to that line. */
-export async function lineOfStatus(fixture: Pick<Fixture, 'variables'>, ...parts: readonly string[]): Promise<string> {
-  let found = ''
-  await eventually(`status says ${parts.join(' ... ')}`, async () => {
-    const lines = await firstLines(fixture)
-    found = lines.find((line) => parts.every((part) => line.includes(part))) ?? ''
-    return found !== '' || lines.join('\n')
-  })
-  return found
+/** Looks at `workerctl status`, about 30 seconds on an idle machine: each takes more than two. */
+const LOOKS = 12
+
+/** A planted incident as an operator finds it. */
+export interface Named {
+  /** The line that names it. */
+  readonly line: string
+  /** The command that the line ends with, as it is printed. */
+  readonly command: string
+}
+
+/** Looks until one of the first three printed lines matches, at most 12 times; resolves to that line. */
+export async function namedFirst(fixture: Fixture, cause: RegExp, variables: Readonly<Record<string, string>> = {}): Promise<Named> {
+  const line = await lookFor(fixture, String(cause), (one) => cause.test(one), variables)
+  return { line, command: line.slice(line.indexOf(' Run: ') + ' Run: '.length) }
+}
+
+/** The same for a line that contains all of `parts`. */
+export async function lineOfStatus(fixture: Fixture, ...parts: readonly string[]): Promise<string> {
+  return lookFor(fixture, parts.join(' ... '), (line) => parts.every((part) => line.includes(part)))
+}
+
+async function lookFor(
+  fixture: Fixture,
+  what: string,
+  isIt: (line: string) => boolean,
+  variables: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const seen: (readonly string[])[] = []
+  while (seen.length < LOOKS) {
+    const lines = await firstLines(fixture, variables)
+    const found = lines.find(isIt)
+    if (found !== undefined) return found
+    seen.push(lines)
+  }
+  throw new Error(`None of the first three lines is ${what} in ${LOOKS} looks; the last were:\n${seen.at(-1)?.join('\n')}`)
+}
+
+/** Waits until all work is done and `workerctl status` says that nothing is wrong. */
+export async function mended(fixture: Fixture, variables: Readonly<Record<string, string>> = {}): Promise<void> {
+  await fixture.drained()
+  await nothingIsWrong(fixture, variables)
 }
 
 /** Waits until `workerctl status` begins with "Nothing is wrong." */
-export async function nothingIsWrong(fixture: Pick<Fixture, 'variables'>): Promise<void> {
+export async function nothingIsWrong(fixture: Fixture, variables: Readonly<Record<string, string>> = {}): Promise<void> {
   await eventually('nothing is wrong', async () => {
-    const lines = await firstLines(fixture)
+    const lines = await firstLines(fixture, variables)
     return lines[0] === 'Nothing is wrong.' || lines.join('\n')
   })
+}
+
+/** Runs the statement of a printed psql command. */
+export async function runPrintedSql(fixture: Fixture, command: string): Promise<readonly unknown[]> {
+  const statement = /^psql -c '([^']+)'$/.exec(command)?.[1]
+  if (statement === undefined) throw new Error(`This is no psql command: ${command}`)
+  return fixture.sql.query(statement)
 }
 
 /** Runs the command of workerctl that a line of `status` ends with, literally. @throws when it is refused or fails */

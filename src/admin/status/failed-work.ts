@@ -1,12 +1,5 @@
+import { workerctl, type Finding } from './finding.ts'
 import type { StatusFacts } from './status-facts.ts'
-
-/** Work that was given up, one finding per group. */
-export interface FailedWork {
-  readonly kind: 'dead-letter-flood' | 'dead-letters' | 'intents-dead'
-  readonly sentence: string
-  /** Of `workerctl`; shows what to decide. */
-  readonly command: string
-}
 
 /** Dead letters of a group in an hour that are a flood. */
 const FLOOD = 50
@@ -14,8 +7,8 @@ const FLOOD = 50
 const MOST_NAMED = 3
 
 /** Dead letters of the last hour and intents that ended dead in the last day, as far as nobody has dealt with them. */
-export function findFailedWork({ deadLetters, deadIntents }: Pick<StatusFacts, 'deadLetters' | 'deadIntents'>): readonly FailedWork[] {
-  const findings: FailedWork[] = []
+export function findFailedWork({ deadLetters, deadIntents }: Pick<StatusFacts, 'deadLetters' | 'deadIntents'>): readonly Finding[] {
+  const findings: Finding[] = []
   const recent = deadLetters.filter(({ hour }) => hour > 0)
   for (const [group, alike] of Map.groupBy(recent, (one) => one.group)) {
     const { count, last, named, reason } = summary(
@@ -24,7 +17,7 @@ export function findFailedWork({ deadLetters, deadIntents }: Pick<StatusFacts, '
     findings.push({
       kind: count >= FLOOD ? 'dead-letter-flood' : 'dead-letters',
       sentence: `${count} dead ${count === 1 ? 'letter' : 'letters'} of ${group} in the last hour: ${named}, last at ${last.toISOString()}.`,
-      command: `dlq groups --group ${group}${reason === null ? '' : ` --reason ${reason}`}`,
+      command: workerctl(`dlq groups --group ${group}${reason === null ? '' : ` --reason ${reason}`}`),
     })
   }
   for (const [group, alike] of Map.groupBy(deadIntents, (one) => one.group)) {
@@ -34,7 +27,7 @@ export function findFailedWork({ deadLetters, deadIntents }: Pick<StatusFacts, '
     findings.push({
       kind: 'intents-dead',
       sentence: `${count} ${count === 1 ? 'intent' : 'intents'} of ${group} ended dead in the last 24 hours: ${named}, last at ${last.toISOString()}.`,
-      command: `intents list --group ${group} --state dead${reason === null ? '' : ` --reason ${reason}`}`,
+      command: workerctl(`intents list --group ${group} --state dead${reason === null ? '' : ` --reason ${reason}`}`),
     })
   }
   return findings

@@ -2,7 +2,8 @@ import type { Command } from 'commander'
 import { describe, expect, it } from 'vitest'
 import { createProgram } from '../../../../cmd/workerctl/run.ts'
 import type { GroupLagReport, PartitionReport } from '../../../../src/admin/lag/lag-report.ts'
-import { findingKinds, findProblems, type Finding } from '../../../../src/admin/status/find-problems.ts'
+import { findProblems } from '../../../../src/admin/status/find-problems.ts'
+import { findingKinds, type Finding } from '../../../../src/admin/status/finding.ts'
 import type { GroupFacts, StatusFacts } from '../../../../src/admin/status/status-facts.ts'
 import packageJson from '../../../../package.json' with { type: 'json' }
 

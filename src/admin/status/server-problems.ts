@@ -1,0 +1,69 @@
+import { lockSentence } from '../lag/lag-cause.ts'
+import type { GroupLagReport } from '../lag/lag-report.ts'
+import { roughly } from '../lag/lag-verdict.ts'
+import { workerctl, type Finding } from './finding.ts'
+import type { GroupFacts, StatusFacts } from './status-facts.ts'
+import { stillSentence } from './still-sentence.ts'
+
+const BLOCKED_MS = 1_000
+const SLOW_MS = 5_000
+/** Accepts take some milliseconds; deliveries include recalculations, which may take seconds. */
+const SLOW_ACCEPT_MS = 2_000
+const SLOW_ROUND_TRIP_MS = 250
+const ACCEPT = 'kafka-worker accept'
+
+/** What is wrong with the database, Kafka and the topics, and the sessions that block or slow others. */
+export function findServerProblems({ database, schema, kafka, groups, ...facts }: StatusFacts): readonly Finding[] {
+  const findings: Finding[] = []
+  if (database !== null) findings.push({ kind: 'database-away', sentence: database, command: workerctl('doctor --only database') })
+  if (kafka !== null) findings.push({ kind: 'kafka-away', sentence: kafka, command: workerctl('doctor --only login') })
+  if (schema !== null) {
+    const isOld = schema.includes('workerctl -- migrate')
+    findings.push({ kind: 'schema', sentence: schema, command: workerctl(isOld ? 'migrate' : 'doctor --only rights') })
+  }
+  const missing = [...new Set(groups.filter(({ isMissing }) => isMissing).map(({ topic }) => topic))]
+  if (missing.length > 0) {
+    const sentence = `Topic ${missing.join(', ')} does not exist on these brokers.`
+    findings.push({ kind: 'topic-missing', sentence, command: workerctl('topics apply') })
+  }
+  return [...findings, ...ofBlocked({ ...facts, groups }), ...ofSlow({ ...facts, groups })]
+}
+
+/** The longest wait for a lock, with the events that stand still meanwhile. */
+function ofBlocked({ blocked, groups }: Pick<StatusFacts, 'blocked' | 'groups'>): readonly Finding[] {
+  const still = stillSentence(reportsOf(groups))
+  const held = blocked.filter(({ pid, forMs }) => (pid === null ? still !== null : forMs === null || forMs >= BLOCKED_MS))
+  const [longest, ...others] = [...new Map(held.map((one) => [one.pid ?? -one.by.pid, one])).values()].toSorted(
+    (one, other) => (other.forMs ?? 0) - (one.forMs ?? 0),
+  )
+  if (longest === undefined) return []
+  const more = others.length === 0 ? '' : ` ${others.length} more wait for a lock.`
+  const isAccept = longest.pid === null || held.some(({ application }) => application === ACCEPT)
+  const sentence = `${lockSentence(longest)}${more}${isAccept && still !== null ? ` ${still}` : ''}`
+  return [{ kind: 'statement-blocked', sentence, command: `psql -c 'SELECT pg_terminate_backend(${longest.by.pid})'` }]
+}
+
+/** The slowest statement, or a slow way to the database. An accept that is slow delays every event, others may just have much to do. */
+function ofSlow({ slow, roundTripMs, groups }: Pick<StatusFacts, 'slow' | 'roundTripMs' | 'groups'>): readonly Finding[] {
+  const accept = slow.find(({ application, forMs }) => application === ACCEPT && forMs >= SLOW_ACCEPT_MS)
+  const slowest = accept ?? slow.find(({ forMs }) => forMs >= SLOW_MS)
+  const findings: Finding[] = []
+  if (roundTripMs !== null && roundTripMs >= SLOW_ROUND_TRIP_MS) {
+    const sentence = `The database is slow: a round trip to it takes ${Math.round(roundTripMs)} ms from here, and every statement at least as long.`
+    findings.push({ kind: 'database-slow', sentence, command: "psql -c 'SELECT * FROM pg_stat_activity'" })
+  }
+  if (slowest !== undefined) {
+    const { statement, application, pid, forMs } = slowest
+    const still = accept === undefined ? null : stillSentence(reportsOf(groups))
+    findings.push({
+      kind: accept === undefined ? 'statement-slow' : 'database-slow',
+      sentence: `The database has worked for ${roughly(forMs)} on ${statement ?? 'a statement'} of "${application}" (pid ${pid}).${still === null ? '' : ` ${still}`}`,
+      command: `psql -c 'SELECT * FROM pg_stat_activity WHERE pid = ${pid}'`,
+    })
+  }
+  return findings
+}
+
+function reportsOf(groups: readonly GroupFacts[]): readonly GroupLagReport[] {
+  return groups.flatMap(({ report }) => report ?? [])
+}
