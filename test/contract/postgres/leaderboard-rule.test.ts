@@ -7,7 +7,8 @@ import { insertCampaign, insertUser } from './platform-rows.ts'
 import { playHistory, type HistoryOptions } from './rank-history.ts'
 import { pointSettings } from './rank-reference-model.ts'
 
-const histories = 250
+/** The long runs compare 100,000 recalculations. */
+const histories = 100
 
 let database: MigratedDatabase
 beforeAll(async () => {
