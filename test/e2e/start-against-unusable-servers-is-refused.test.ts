@@ -38,9 +38,9 @@ function changed(url: string, change: (url: URL) => void): string {
 
 describe('Kafka', () => {
   test('no broker', async () => {
-    const daemon = fixture.daemon({ KAFKA_BROKERS: '127.0.0.1:1', BOOT_TIMEOUT_MS: '15000' })
+    const daemon = fixture.daemon({ KAFKA_BROKERS: '127.0.0.1:1', BOOT_TIMEOUT_MS: '5000' })
     expect(await refusalOf(daemon)).toMatch(
-      /^No Kafka broker answers at 127\.0\.0\.1:1 \(.*ECONNREFUSED.*\): start Kafka there, or correct KAFKA_BROKERS; given up after BOOT_TIMEOUT_MS \(15000\)\.$/,
+      /^No Kafka broker answers at 127\.0\.0\.1:1 \(.*ECONNREFUSED.*\): start Kafka there, or correct KAFKA_BROKERS; given up after BOOT_TIMEOUT_MS \(5000\)\.$/,
     )
     // Said at once, not only in the end; and not again at every try.
     expect(daemon.lines.filter(({ level, msg }) => level === 'warn' && msg.startsWith('No Kafka broker answers'))).toHaveLength(1)

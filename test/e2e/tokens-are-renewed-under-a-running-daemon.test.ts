@@ -6,7 +6,7 @@ import { createAuthority } from '../../stack/certificates.ts'
 import { startKafka, type KafkaServer } from '../../stack/kafka-broker.ts'
 import { unsignedToken } from '../../stack/kafka-listeners.ts'
 import { tempFolder, type TempFolder } from '../../stack/temp-folder.ts'
-import { createFixture, type Fixture } from '../support/fixture.ts'
+import { createFixture } from '../support/fixture.ts'
 import { Platform } from '../support/platform.ts'
 import { expectClean } from '../support/refusal.ts'
 import { startTokenEndpoint, type TokenEndpoint } from '../support/token-endpoint.ts'
@@ -14,7 +14,6 @@ import { startTokenEndpoint, type TokenEndpoint } from '../support/token-endpoin
 const VALID_MS = 24_000
 const folder: TempFolder = tempFolder('tokens')
 let kafka: KafkaServer
-let fixture: Fixture
 let endpoint: TokenEndpoint
 let connection: Record<string, string>
 
@@ -23,7 +22,6 @@ beforeAll(async () => {
   const server = await own.server(['127.0.0.1'])
   endpoint = await startTokenEndpoint(VALID_MS)
   kafka = await startKafka({ listeners: [{ name: 'TOKEN', tls: { server }, sasl: { mechanisms: ['OAUTHBEARER'] } }] })
-  fixture = await createFixture({ partitions: 1, brokers: kafka.bootstrap })
   connection = {
     KAFKA_BROKERS: kafka.secured['TOKEN'] ?? '',
     KAFKA_SECURITY_PROTOCOL: 'SASL_SSL',
@@ -33,7 +31,6 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  await fixture[Symbol.asyncDispose]()
   await Promise.all([kafka.stop(), endpoint.stop()])
   await folder.remove()
 })
@@ -46,8 +43,9 @@ function file(name: string, content: string): string {
   return path
 }
 
-/** A sign-up becomes a mail, and the daemon never complains, although its first tokens have ended by then. */
+/** A sign-up becomes a mail, and the daemon never complains, although its first tokens have ended by then. Both tests wait for that at once. */
 async function outlivesItsTokens(variables: Record<string, string>, secret: string): Promise<void> {
+  await using fixture = await createFixture({ partitions: 1, brokers: kafka.bootstrap })
   const daemon = fixture.daemon({ ...connection, ...variables })
   await daemon.ready()
   await pause(VALID_MS + 6_000)
@@ -64,7 +62,7 @@ async function outlivesItsTokens(variables: Record<string, string>, secret: stri
   expectClean(daemon, [secret])
 }
 
-test('a client that requests tokens requests new ones before they end', async () => {
+test.concurrent('a client that requests tokens requests new ones before they end', async () => {
   const { id, secret } = endpoint.client
   const requests = {
     KAFKA_SASL_OAUTH_TOKEN_URL: endpoint.url,
@@ -75,7 +73,7 @@ test('a client that requests tokens requests new ones before they end', async ()
   expect(endpoint.requests()).toBeGreaterThan(1)
 })
 
-test('a token that another program keeps fresh in a file is read again before the last one ends', async () => {
+test.concurrent('a token that another program keeps fresh in a file is read again before the last one ends', async () => {
   const first = unsignedToken('worker', VALID_MS)
   const path = file('token', first)
   const refresh = setInterval(() => file('token', unsignedToken('worker', VALID_MS)), 2_000)

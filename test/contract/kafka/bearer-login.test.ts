@@ -46,7 +46,7 @@ function ofClient(change: Partial<{ tokenUrl: string; secret: string; scope: str
   return { mechanism: 'OAUTHBEARER', token: { tokenUrl: endpoint.url, ...endpoint.client, ...change } }
 }
 
-test('a token that is given is read again for each login, before the session of the last one ends', async () => {
+test.concurrent('a token that is given is read again for each login, before the session of the last one ends', async () => {
   const taken: string[] = []
   const given = (): KafkaSasl => {
     const token = unsignedToken('worker', VALID_MS)
@@ -67,7 +67,7 @@ function sealed(): Promise<string> {
   return Promise.reject(new Error('the vault is sealed'))
 }
 
-test('a function gives the token of each login, and its error is named', async () => {
+test.concurrent('a function gives the token of each login, and its error is named', async () => {
   let asked = 0
   const token = async () => {
     asked += 1
@@ -86,7 +86,7 @@ test('a function gives the token of each login, and its error is named', async (
   expect(messageOf(await refusal({ mechanism: 'OAUTHBEARER', token: () => '' }))).toBe('sasl.token gives no token (it must be a text)')
 })
 
-test('a client requests one token for its logins, and another before the first one ends', async () => {
+test.concurrent('a client requests one token for its logins, and another before the first one ends', async () => {
   const before = endpoint.requests()
   const client = admin(ofClient({ scope: 'kafka read' }))
   await client.connect()
