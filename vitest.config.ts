@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { configDefaults, defineConfig } from 'vitest/config'
 import { leftOut } from './test/left-out.ts'
 import { RunSummary } from './test/support/run-summary.ts'
@@ -21,10 +22,17 @@ interface Options {
   readonly only?: readonly string[]
   /** Ends a test that hangs. On a machine of its own the slowest needs a third of it: two cores that are busy with others must not make one red. */
   readonly timeoutMs: number
-  /** Pure functions and hand-written fakes share nothing: one process for many files is three times as fast. */
+  /** Pure functions and hand-written fakes share nothing: one process for many files is three times as fast, and one for each core. */
   readonly isolate?: false
   /** On the Kafka and the PostgreSQL that all projects of a run share. */
   readonly stack?: 'side by side' | 'one after the other'
+}
+
+/** How many files of a project run at a time. */
+function workers(stack: Options['stack'], isolate: boolean) {
+  // Each file has its own topics, groups and database and spends much of its time waiting; two at a time fill two cores.
+  if (stack === 'side by side') return { maxWorkers: 2, sequence: { groupOrder: 1 } }
+  return isolate ? { fileParallelism: false } : { maxWorkers: availableParallelism() }
 }
 
 /** One project per kind of test; `unit`, `repo` and `browser` run without the local stack. */
@@ -41,9 +49,7 @@ const project = (name: string, folder: string, exclude: readonly string[], { tim
     // Thunderbird's parser imports its own files without their extension, which Node itself refuses.
     server: { deps: { inline: ['@protontech/jsmimeparser'] } },
     ...(stack === undefined ? {} : { globalSetup: ['test/support/global-stack.ts'] }),
-    ...(stack === 'one after the other' ? { fileParallelism: false } : {}),
-    // Each file has its own topics, groups and database and spends much of its time waiting; two at a time fill two cores.
-    ...(stack === 'side by side' ? { maxWorkers: 2, sequence: { groupOrder: 1 } } : {}),
+    ...workers(stack, isolate ?? true),
   },
 })
 
