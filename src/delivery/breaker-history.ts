@@ -44,6 +44,8 @@ export class BreakerRecord {
   /** The last change of each destination that is not written yet. */
   readonly #found = new Map<string, Change>()
   #away: ReadonlySet<string> = new Set()
+  /** When a delivery last succeeded at each destination that was not away when the record was last read. */
+  readonly #arrived = new Map<string, Pick<Change, 'of' | 'at'>>()
   readonly #now: () => number
 
   /** @param now milliseconds of a monotonic clock. */
@@ -60,16 +62,24 @@ export class BreakerRecord {
 
   /** A delivery succeeded. The breaker of another process may have been open, or that of this process before a restart. */
   arrived(channel: string, destination: string): void {
-    if (this.#away.has(keyOf({ channel, destination }))) this.#find({ channel, destination }, 'closed', null)
+    const of = { channel, destination }
+    if (this.#away.has(keyOf(of))) this.#find(of, 'closed', null)
+    else this.#arrived.set(keyOf(of), { of, at: this.#now() })
   }
 
   /** Throws SqlError; the changes are then kept for the next time. */
   async write(): Promise<void> {
     const found = new Map(this.#found)
+    const arrived = [...this.#arrived]
     const now = this.#now()
     const away = await this.#store.recordBreakers([...found.values()].map(({ at, ...change }) => ({ ...change, agoMs: now - at })))
     this.#away = new Set(away.map(keyOf))
     for (const [key, change] of found) if (this.#found.get(key) === change) this.#found.delete(key)
+    // At a start the first deliveries may succeed before the record is read; a failure of another process since then keeps its entry.
+    for (const [key, one] of arrived) {
+      if (this.#away.has(key) && !this.#found.has(key)) this.#found.set(key, { ...one, state: 'closed', reason: null })
+      if (this.#arrived.get(key) === one) this.#arrived.delete(key)
+    }
   }
 
   #find({ channel, destination }: BreakerChange['of'], state: BreakerChange['state'], reason: string | null): void {

@@ -1,7 +1,7 @@
 import { causeOf, type LagCause } from './lag-cause.ts'
 import type { BlockedStatement, ChannelWords, DueWork, GroupInside, Member, RecordHead } from './lag-ports.ts'
 import type { GroupLag } from './lag-monitor.ts'
-import { groupVerdict, lagWords, partitionVerdict, STILL_MS, type LagSample, type LagVerdict } from './lag-verdict.ts'
+import { groupVerdict, lagWords, partitionVerdict, STILL_MS, type LagSample, type LagVerdict, type LagWord } from './lag-verdict.ts'
 import { coversGroup, pauseOfPartition, pauseSentence, pauseTerms, type Pause } from '../../model/pause.ts'
 import { asSentence } from '../../std/failure.ts'
 import { scalableBacklog } from './scalable-backlog.ts'
@@ -41,7 +41,7 @@ export interface PartitionReport extends LagVerdict {
   readonly partition: number
   readonly lag: bigint
   readonly secondsBehind: number
-  /** Since when it has had a record to read and has not moved, if that is {@link STILL_MS} or longer; null also while it is paused. */
+  /** Since when its process has had a record to read and has not moved, if that is {@link STILL_MS} or longer; null also while it is paused. */
   readonly stillSince: Date | null
   readonly committed: bigint | null
   readonly end: bigint
@@ -75,6 +75,8 @@ export interface GroupLagReport {
 export const MOST_PARTITIONS = 200
 /** Reasons of the fetch gate that more processes would end sooner. */
 const backlogReasons: ReadonlySet<string> = new Set(['intents-due', 'recalculations-late'])
+/** Verdicts under which a partition that does not move should: `ok` includes a handful of records. */
+const stillWords: ReadonlySet<LagWord> = new Set(['ok', 'falling-behind', 'stalled'])
 const nothing: ProcessView = { stopped: null, paused: [], waiting: null, blocked: null }
 
 /**
@@ -106,7 +108,8 @@ export function reportLag(
     })
     const owner = owners.get(partition)
     const stillMs = Math.min(oldestMs ?? 0, inside?.idleMs.get(partition) ?? 0)
-    const isStill = one.lag > 0n && stillMs >= STILL_MS && verdict.word !== 'paused'
+    const isStill =
+      owner !== undefined && stillMs >= STILL_MS && stillWords.has(verdict.word) && hasNotMoved(seen.samples.get(partition) ?? [])
     return {
       partition,
       ...verdict,
@@ -188,6 +191,14 @@ function soleAway(inside: GroupInside | null, channels: readonly ChannelWords[])
     return { destination, because: `the ${name} accepts no ${deliveries}`, but: `${deliveries} wait: ${why}` }
   }
   return null
+}
+
+/** Between the last two measurements, although there was something to read; the time of a record is the publisher's, and may be old. */
+function hasNotMoved(samples: readonly LagSample[]): boolean {
+  const [before, after] = samples.slice(-2)
+  return (
+    before !== undefined && after !== undefined && before.committed === after.committed && before.high > (before.committed ?? before.low)
+  )
 }
 
 function isAway(channel: string, inside: GroupInside | null, channels: readonly ChannelWords[]): boolean {

@@ -51,7 +51,7 @@ function ofReport(
   }
   // A group with so much to do may read nothing until it is done.
   const isBusy = (report.due ?? []).some(({ count, oldestMs }) => count >= BUSY_INTENTS || (oldestMs ?? 0) >= BUSY_MS)
-  const isStuck = (one: PartitionReport) => one.stillSince !== null && one.owner !== null && !isBusy && !isExplained
+  const isStuck = (one: PartitionReport) => one.stillSince !== null && !isBusy && !isExplained
   const stuck = partitions.filter((one) => one.word === 'stalled' || isStuck(one))
   const [first] = stuck
   if (first !== undefined) {

@@ -74,6 +74,17 @@ describe('what is found out about a destination', () => {
     await record.write()
     expect(written).toEqual([[], [{ of, state: 'closed', reason: null, agoMs: 0 }]])
   })
+
+  it('ends with a delivery that arrived before the process had read what is on record, as after a restart', async () => {
+    const { record, written, of, pass } = fixture(['e'])
+    record.arrived('webhook', 'e')
+    record.arrived('webhook', 'another')
+    pass(500)
+    await record.write()
+    await record.write()
+    await record.write()
+    expect(written).toEqual([[], [{ of, state: 'closed', reason: null, agoMs: 500 }], []])
+  })
 })
 
 describe('what is deferred for a destination that stays away', () => {

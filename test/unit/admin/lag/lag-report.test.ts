@@ -50,6 +50,19 @@ describe('the report on the lag of a group', () => {
     expect(report.partitions[1]).toMatchObject({ partition: 0, next: null, secondsBehind: 0 })
   })
 
+  it('says since when a partition stands still that a process has: neither one that is idle or paused, nor a record that has just come', () => {
+    const still = (more: Partial<GroupObservation> = {}, idleMs = 20_000) => {
+      const inside = { ...nothingInside, idleMs: new Map([[0, idleMs]]) }
+      return reportLag(seen([40], { inside, ...more }), channels, 90_000).partitions[0]?.stillSince ?? null
+    }
+    expect(still()).toEqual(new Date(70_000))
+    expect(still({}, 14_000)).toBeNull()
+    expect(still({ members: [] })).toBeNull()
+    expect(still({ pauses: [pauseOf('group', group)] })).toBeNull()
+    const before = { at: 0, low: 0n, high: 100n, committed: 100n }
+    expect(still({ samples: new Map([[0, [before, { ...before, at: 2_000, high: 101n }]]]) })).toBeNull()
+  })
+
   it.each([
     ['the group', pauseOf('group', group), 'paused', 0],
     ['all its partitions', pauseOf('partition', '0'), 'paused', 0],

@@ -202,7 +202,6 @@ describe('a system that is well', () => {
     ['a lock that lasts for a moment', { blocked: [{ ...lock, forMs: 300, by: { pid: 99, application: 'psql', state: null, forMs: null } }] }],
     ['a transaction that holds locks for which nobody waits', { blocked: [{ ...lock, pid: null, application: null, by: { pid: 99, application: 'psql', state: null, forMs: 9_000 } }] }],
     ['a partition that waits for the backlog of its group', of({ partitions: [still], due: [{ channel: 'email', count: 100, campaignCount: 1, oldestMs: 4_000, campaigns: [] }] })],
-    ['a partition that has just been assigned', of({ partitions: [still, { ...still, partition: 1 }].map((one) => ({ ...one, owner: null })) })],
     ['a campaign whose many intents are done within seconds', of({ lag: 9n, due: [{ ...crowded, oldestMs: 14_000 }] })],
     ['a campaign with most of the work, which keeps nobody waiting', of({ due: [{ ...crowded, campaignCount: 1 }] })],
     ['a group that rebalances', of({ partitions: [{ ...partition, owner: null }, { ...partition, partition: 1, owner: null }] })],
