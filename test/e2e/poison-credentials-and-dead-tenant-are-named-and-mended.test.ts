@@ -39,10 +39,8 @@ test('workerctl status names a flood of poison records, an expired login, a dead
     const group = fixture.group(name)
     const poison = await namedFirst(fixture, new RegExp(`^60 dead letters of ${group} in the last hour: not-json, type unknown, last at`))
     const [fingerprint] = /\b[0-9a-f]{12}\b/.exec(await printed(poison.command)) ?? []
-    await workerctl(
-      ...['dlq', 'discard', '--group', group, '--fingerprint', fingerprint ?? '', '--confirm', '60'],
-      ...['--owner', 'ada', '--because', 'the importer sent halves of records; fixed there'],
-    )
+    const decided = ['--confirm', '60', '--owner', 'ada', '--because', 'the importer sent halves of records; fixed there']
+    await workerctl('dlq', 'discard', '--group', group, '--fingerprint', fingerprint ?? '', ...decided)
   }
   await mended(fixture)
 
@@ -63,10 +61,10 @@ test('workerctl status names a flood of poison records, an expired login, a dead
   const live = await rewardTenant(fixture, platform, 6, fixture.webhooks.endpoint('/live'))
   fixture.webhooks.respondWith(({ path }) => (path === '/live' ? undefined : { status: 503, headers: { 'retry-after': '600' } }))
   await fixture.publisher.publishMany([...dead.events, ...live.events])
-  const endpoint = await namedFirst(fixture, new RegExp(`^Endpoint ${dead.endpointId} accepts no rewards \\(http-503, since 2`))
+  const endpoint = await namedFirst(fixture, new RegExp(`^Endpoint ${dead.endpointId} accepts no rewards \\(unavailable, since 2`))
   expect(endpoint.line).not.toContain('a-token')
   expect(await delivered('/live')).toBe(6)
-  expect(await printed(endpoint.command)).toContain('http-503')
+  expect(await printed(endpoint.command)).toContain('pending')
   fixture.webhooks.respondWith(undefined)
   await workerctl('intents', 'retry', '--now', '--destination', dead.endpointId ?? '', '--yes')
   await mended(fixture)

@@ -40,6 +40,12 @@ const away = { channel: 'email', destination: 'relay', reason: 'relay-credential
 
 const backlogWhile = (paused: readonly string[]) => reportLag(seen([40, 40]), channels, 0, { ...process, paused }).scalableBacklog
 
+/** Since when the only partition stands still, whose group last moved so long ago. */
+const still = (more: Partial<GroupObservation> = {}, idleMs = 20_000) => {
+  const inside = { ...nothingInside, idleMs: new Map([[0, idleMs]]) }
+  return reportLag(seen([40], { inside, ...more }), channels, 90_000).partitions[0]?.stillSince ?? null
+}
+
 describe('the report on the lag of a group', () => {
   it('names owner and next record of a partition that stands still, and the cause', () => {
     const report = reportLag(seen([0, 40]), channels, 90_000)
@@ -51,10 +57,6 @@ describe('the report on the lag of a group', () => {
   })
 
   it('says since when a partition stands still that a process has: neither one that is idle or paused, nor a record that has just come', () => {
-    const still = (more: Partial<GroupObservation> = {}, idleMs = 20_000) => {
-      const inside = { ...nothingInside, idleMs: new Map([[0, idleMs]]) }
-      return reportLag(seen([40], { inside, ...more }), channels, 90_000).partitions[0]?.stillSince ?? null
-    }
     expect(still()).toEqual(new Date(70_000))
     expect(still({}, 14_000)).toBeNull()
     expect(still({ members: [] })).toBeNull()
