@@ -97,6 +97,13 @@ export function placeOf({ group, topic, partition, offset }: DeadLetterRecord): 
   return { group, topic, partition, offset: BigInt(offset) }
 }
 
+/** The record of a letter is neither on the dead-letter topic nor where it was. */
+export function recordGone(letter: string): OperatorError {
+  return new OperatorError(
+    `No topic has the record of ${letter} any more, because its retention is over: "dlq show ${letter}" says what is on record, and "dlq discard ${letter} --owner NAME --because TEXT" closes it.`,
+  )
+}
+
 /** The records of letters of any groups, by their names; those that no topic has any more are missing. */
 export async function readAll({ config }: Letters, records: readonly DeadLetterRecord[]): Promise<ReadonlyMap<string, ReadLetter>> {
   const { brokers, clientId, tls, sasl, groupPrefix } = config.kafka

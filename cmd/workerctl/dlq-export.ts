@@ -3,8 +3,7 @@ import { join, relative, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { letterFixture } from '../../src/admin/dead-letters/letter-fixture.ts'
 import { letterHandle } from '../../src/admin/dead-letters/letter-handle.ts'
-import { OperatorError } from '../../src/std/failure.ts'
-import { oneLetter, readAll, replayingGroups, withLetters } from './dlq-context.ts'
+import { oneLetter, recordGone, readAll, replayingGroups, withLetters } from './dlq-context.ts'
 import { renderJson } from './render-json.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -32,7 +31,7 @@ export function addDlqExport(parent: Command, terminal: Terminal): void {
       const fixture = await withLetters(terminal, { letters: [handle] }, async (letters) => {
         const record = await oneLetter(letters, handle)
         const read = (await readAll(letters, [record])).get(letterHandle(record))
-        if (read === undefined) throw new OperatorError(`No topic has the record of ${letterHandle(record)} any more.`)
+        if (read === undefined) throw recordGone(letterHandle(record))
         return letterFixture(record, read.record, replayingGroups(letters)(record.group).reader, sourceFrom(out))
       })
       const files = [join(out, `${fixture.name}.json`), join(out, `${fixture.name}.test.ts`)] as const

@@ -6,8 +6,7 @@ import { shownRecord, type ShownRecord } from '../../src/admin/records/shown-rec
 import { letters as inWords } from '../../src/admin/dead-letters/replay-preview.ts'
 import { readRecord } from '../../src/ingest/read-chunks.ts'
 import { schemasOf } from '../../src/ingest/replay-letters.ts'
-import { OperatorError } from '../../src/std/failure.ts'
-import { filterOf, oneLetter, placeOf, readAll, replayingGroups, withLetters, type Letters } from './dlq-context.ts'
+import { filterOf, oneLetter, placeOf, readAll, recordGone, replayingGroups, withLetters, type Letters } from './dlq-context.ts'
 import { registryDeadline } from './registry-deadline.ts'
 import { renderJson } from './render-json.ts'
 import { renderTable } from './render-table.ts'
@@ -40,7 +39,7 @@ export function addDlqShow(parent: Command, terminal: Terminal): void {
     .action(async (handle: string, { reveal = false, value = false, json = false }: Options) => {
       const view = await withLetters(terminal, { letters: [handle] }, (letters) => viewOf(letters, handle, reveal))
       if (value) {
-        if (view.content === null) throw new OperatorError(`No topic has the record of ${view.letter} any more.`)
+        if (view.content === null) throw recordGone(view.letter)
         terminal.out(typeof view.content.value === 'string' ? view.content.value : JSON.stringify(view.content.value, null, 2))
       } else if (json) terminal.out(renderJson(view))
       else show(view, terminal)

@@ -4,6 +4,7 @@ import { checkNames, type CheckName, type CheckResult } from '../../src/admin/do
 import { chosenChecks, runChecks, stoppedAt } from '../../src/admin/doctor/run-checks.ts'
 import { systemClock } from '../../src/std/clock.ts'
 import { SqlError } from '../../src/std/sql.ts'
+import { coloured } from './colour.ts'
 import { requireNoFile, writeBundle } from './doctor-bundle.ts'
 import { doctorChecks, doctorConfig, openServers } from './doctor-checks.ts'
 import { renderJson } from './render-json.ts'
@@ -73,13 +74,11 @@ export function addDoctor(parent: Command, terminal: Terminal): void {
     })
 }
 
-const colours = { ok: 32, warning: 33, failed: 31, skipped: 90 } as const
 const NAME_WIDTH = Math.max(...checkNames.map(({ length }) => length))
 const INDENT = ' '.repeat('warning'.length + NAME_WIDTH + 4)
 
 function linesOf({ name, is, sentence, findings }: CheckResult, terminal: Terminal): readonly string[] {
-  const word = is.padEnd('warning'.length)
-  const shown = terminal.columns === null || terminal.environment['NO_COLOR'] ? word : `\u001B[${colours[is]}m${word}\u001B[0m`
+  const shown = coloured(terminal, is) + ' '.repeat('warning'.length - is.length)
   const [first, ...more] = findings
   const head = `${shown}  ${name.padEnd(NAME_WIDTH)}  `
   if (first === undefined) return [`${head}${sentence}`]

@@ -16,7 +16,16 @@ import type {
   RecordOutcome,
 } from '../../src/admin/intents/intent-admin.ts'
 import { intentFilter, requireSelection, type TypedFilter } from '../../src/admin/intents/intent-filter.ts'
-import { done, isPlanned, planIntents, planSentences, PREVIEWED, previewOf, previewSentences } from '../../src/admin/intents/intent-plan.ts'
+import {
+  done,
+  isPlanned,
+  planIntents,
+  planSentences,
+  PREVIEWED,
+  previewOf,
+  previewSentences,
+  requireEveryId,
+} from '../../src/admin/intents/intent-plan.ts'
 import type { Config } from '../../config/load.ts'
 import type { Database } from '../../src/std/sql.ts'
 import { configure, WHOLE_TABLE_MS, withDatabase } from './connections.ts'
@@ -92,6 +101,7 @@ export function addIntentsChange(parent: Command, verb: Verb, terminal: Terminal
         const admin = createIntentAdmin(database, channelList)
         const filter = completed === null ? typed : await completed(typed, database.sql)
         await requireExistingNames(filter, admin)
+        if (filter.ids.length > 0) requireEveryId(filter.ids, await admin.list(filter, filter.ids.length))
         const plan = planIntents(change, filter, await admin.counts(filter), options.limit)
         const preview = plan.count === 0 ? [] : await previewed(admin, plan.filter, config, database)
         const sentences = [...planSentences(plan), ...previewSentences(preview)]

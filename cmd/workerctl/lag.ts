@@ -11,6 +11,7 @@ import { createProgressAdmin } from '../../src/infra/postgres/admin/postgres-pro
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
 import { systemClock } from '../../src/std/clock.ts'
 import type { Database } from '../../src/std/sql.ts'
+import { coloured } from './colour.ts'
 import { configure, withDatabase, withKafka } from './connections.ts'
 import { renderJson } from './render-json.ts'
 import { renderTable } from './render-table.ts'
@@ -94,7 +95,7 @@ function show(reports: readonly GroupLagReport[], { json, watch }: Options, term
   }
   if (watch === true) terminal.out(`${at}\n`)
   for (const report of reports) {
-    terminal.out(headline(report))
+    terminal.out(headline(report, terminal))
     terminal.out(
       renderTable(
         ['PARTITION', 'COMMITTED', 'END', 'LAG', 'BEHIND', 'VERDICT', 'OWNER'],
@@ -102,6 +103,7 @@ function show(reports: readonly GroupLagReport[], { json, watch }: Options, term
           .toSorted((a, b) => a.partition - b.partition)
           .map((one) => [one.partition, one.committed, one.end, one.lag, age(one.secondsBehind), one.word, ownerOf(one)]),
         terminal.columns,
+        terminal,
       ),
     )
     if (report.partitionCount > report.partitions.length)
@@ -111,14 +113,14 @@ function show(reports: readonly GroupLagReport[], { json, watch }: Options, term
   }
 }
 
-function headline({ group, topic, verdict, lag, secondsBehind, members, scalableBacklog }: GroupLagReport): string {
+function headline({ group, topic, verdict, lag, secondsBehind, members, scalableBacklog }: GroupLagReport, terminal: Terminal): string {
   const figures = [
     `lag ${lag ?? 'unknown'}`,
     `${age(secondsBehind)} behind`,
     `${members ?? 'unknown'} ${members === 1 ? 'member' : 'members'}`,
     `backlog ${scalableBacklog ?? 'unknown'}`,
   ]
-  return `${group} on ${topic}: ${verdict.word} (${figures.join(', ')})`
+  return `${group} on ${topic}: ${coloured(terminal, verdict.word)} (${figures.join(', ')})`
 }
 
 function detailsOf({ verdict, cause, due, partitions }: GroupLagReport): readonly string[] {

@@ -66,7 +66,11 @@ export function addOffsetsShow(parent: Command, terminal: Terminal): void {
 }
 
 /** Groups that this environment does not enable, but some daemon runs or ran. */
-async function runElsewhere(groups: readonly OperatorGroup[], admin: LogAdmin, progress: ProgressAdmin): Promise<readonly GroupOffsets[]> {
+export async function runElsewhere(
+  groups: readonly OperatorGroup[],
+  admin: LogAdmin,
+  progress: ProgressAdmin,
+): Promise<readonly GroupOffsets[]> {
   const others = groups.filter(({ enabled }) => !enabled)
   const present = await admin.topics([...new Set(others.map(({ topic }) => topic))])
   const found: GroupOffsets[] = []
@@ -76,7 +80,12 @@ async function runElsewhere(groups: readonly OperatorGroup[], admin: LogAdmin, p
   )
 }
 
-async function offsetsOf({ id, topic }: OperatorGroup, admin: LogAdmin, progress: ProgressAdmin): Promise<GroupOffsets> {
+/** Progress rows, committed offsets and ranges of a group, compared. */
+export async function offsetsOf(
+  { id, topic }: Pick<OperatorGroup, 'id' | 'topic'>,
+  admin: LogAdmin,
+  progress: ProgressAdmin,
+): Promise<GroupOffsets> {
   const { state, members } = await admin.groupState(id)
   const committed = await admin.committed(id, topic)
   const rows = await progress.readProgress(id, topic)

@@ -3,7 +3,7 @@ import type { Config } from '../../config/load.ts'
 import { oldestUnread } from '../../src/admin/pauses/oldest-unread.ts'
 import type { PauseAdmin } from '../../src/admin/pauses/pause-admin.ts'
 import { lengthInWords, pauseLength } from '../../src/admin/pauses/pause-length.ts'
-import { pauseSentences, retentionLeft, type RetentionLeft } from '../../src/admin/pauses/pause-report.ts'
+import { noPauseSentence, pauseSentences, retentionLeft, type RetentionLeft } from '../../src/admin/pauses/pause-report.ts'
 import { pauseTarget } from '../../src/admin/pauses/pause-target.ts'
 import type { OperatorGroup } from '../../src/admin/operator-group.ts'
 import { requireShowable } from '../../src/admin/showable-text.ts'
@@ -179,11 +179,7 @@ async function resume(scope: PauseScope, [target, partition]: Typed, options: Se
     const admin = createPauseAdmin(database)
     const found = await admin.end(paused, by)
     if (found !== null) return found
-    const active = (await admin.active()).map(pauseSentence)
-    const where = paused.group === null ? 'in all groups' : `in ${paused.group}`
-    throw new OperatorError(
-      `There is no pause of ${scope} ${paused.target} ${where}; ${active.length === 0 ? 'nothing is paused' : active.join('; ')}.`,
-    )
+    throw new OperatorError(noPauseSentence(paused, await admin.active()))
   })
   if (options.json === true) return terminal.out(renderJson({ ended }))
   terminal.out(`Resumed: ${pauseSentence(ended)}. Running daemons follow within about 2 s.`)
@@ -216,6 +212,7 @@ export function addPauseList(parent: Command, terminal: Terminal): void {
           ['SCOPE', 'TARGET', 'GROUP', 'OWNER', 'BECAUSE', 'SINCE', 'LEFT'],
           pauses.map((pause) => rowOf(pause, now)),
           terminal.columns,
+          terminal,
         ),
       )
     })

@@ -6,6 +6,7 @@ import { requireShowable } from '../../src/admin/showable-text.ts'
 import { createReplayAdmin } from '../../src/infra/postgres/admin/postgres-replay-admin.ts'
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
 import { OperatorError } from '../../src/std/failure.ts'
+import { coloured } from './colour.ts'
 import { configure, WHOLE_TABLE_MS, withDatabase } from './connections.ts'
 import { recordOutcome } from './intents-change.ts'
 import { renderJson } from './render-json.ts'
@@ -41,6 +42,7 @@ export function addReplayList(parent: Command, terminal: Terminal): void {
               replay.because,
             ]),
             terminal.columns,
+            terminal,
           ),
         )
       })
@@ -64,7 +66,7 @@ export function addReplayShow(parent: Command, terminal: Terminal): void {
         if (json === true) return terminal.out(renderJson({ ...replay, ends, unfinished, differences, audit }))
         const { done, all } = readOf(replay)
         terminal.out(
-          `Replay ${id} of ${replay.group} on ${replay.topic} is ${replay.state}${replay.detail === null ? '' : `: ${replay.detail}`}.`,
+          `Replay ${id} of ${replay.group} on ${replay.topic} is ${coloured(terminal, replay.state)}${replay.detail === null ? '' : `: ${replay.detail}`}.`,
         )
         terminal.out(
           `Ordered by ${replay.owner} (${replay.because}) at ${replay.createdAt.toISOString()}, with ${replay.confirmed} effects confirmed.`,

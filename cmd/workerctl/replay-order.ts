@@ -3,7 +3,7 @@ import type { Config } from '../../config/load.ts'
 import type { Foresee } from '../../src/admin/replay/foresee.ts'
 import { rehearseReplay } from '../../src/admin/replay/rehearse-replay.ts'
 import type { ReplayOrder } from '../../src/admin/replay/replay-admin.ts'
-import { planSentences, type ReplayPlan } from '../../src/admin/replay/replay-plan.ts'
+import { planSentences, totalOf, type ReplayPlan } from '../../src/admin/replay/replay-plan.ts'
 import { parseBound, rangesOf, type ReplayBound } from '../../src/admin/replay/replay-range.ts'
 import { replayFilter, replayGroups, requireConfirmed, type TypedReplayFilter } from '../../src/admin/replay/replay-request.ts'
 import type { OperatorGroup } from '../../src/admin/operator-group.ts'
@@ -117,7 +117,9 @@ export function addReplayRun(parent: Command, terminal: Terminal): void {
         if (json === true) return terminal.out(renderJson({ effects, plans, ordered: confirm !== undefined, jobs }))
         terminal.out(
           confirm === undefined
-            ? `Nothing was started: add --confirm ${effects} --owner NAME --because TEXT to run it.`
+            ? plans.every(isEmpty)
+              ? 'Nothing was started: there is nothing to do, because the replay would have no effect.'
+              : `Nothing was started: add --confirm ${effects} --owner NAME --because TEXT to run it.`
             : `Ordered: replay ${jobs.join(', ')}. A daemon that runs the group begins within seconds; workerctl replay show ${jobs[0]} follows it.`,
         )
       })
@@ -230,6 +232,11 @@ async function planOf(
     signal: new AbortController().signal,
   })
   return { group: id, topic, topicId: await admin.topicId(topic), ranges, filter, plan }
+}
+
+/** Neither an effect nor a recalculation, which is only named. */
+function isEmpty({ plan }: Planned): boolean {
+  return plan.effects === 0 && totalOf(plan.counts, 'recalculation') === 0
 }
 
 function effectsOf(plans: readonly Planned[]): number {

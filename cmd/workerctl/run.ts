@@ -19,6 +19,7 @@ import { addEventsSearch } from './events-search.ts'
 import { addEventsShow } from './events-show.ts'
 import { addEventsTail } from './events-tail.ts'
 import { addForget } from './forget.ts'
+import { addGroups } from './groups.ts'
 import { addIntentsChange } from './intents-change.ts'
 import { addIntentsList } from './intents-list.ts'
 import { addIntentsShow } from './intents-show.ts'
@@ -74,6 +75,7 @@ export function createProgram(terminal: Terminal): Command {
     .addHelpText('after', '\nWith --json a command prints one JSON object on standard output: npm run -s workerctl -- offsets show --json')
   addStatus(program, terminal)
   addLag(program, terminal)
+  addGroups(program, terminal)
   addDoctor(program, terminal)
   addMigrate(program, terminal)
   const topics = program

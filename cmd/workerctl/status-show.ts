@@ -6,7 +6,7 @@ import { roughly } from '../../src/admin/lag/lag-verdict.ts'
 import { reportOffsets, type PartitionOffsets } from '../../src/admin/offsets/offset-report.ts'
 import type { OperatorGroup } from '../../src/admin/operator-group.ts'
 import { findProblems } from '../../src/admin/status/find-problems.ts'
-import type { Finding } from '../../src/admin/status/finding.ts'
+import { findingKinds, type Finding } from '../../src/admin/status/finding.ts'
 import { MOST_DEAD_LETTERS, type GroupFacts, type StatusFacts } from '../../src/admin/status/status-facts.ts'
 import type { TopicAdmin } from '../../src/admin/topics/topic-admin.ts'
 import { channelNames, channelWords } from '../../src/daemon/compose/channels.ts'
@@ -22,6 +22,7 @@ import { countOutbox } from '../../src/outbox/postgres-outbox-counts.ts'
 import { systemClock } from '../../src/std/clock.ts'
 import { asSentence, messageOf, OperatorError } from '../../src/std/failure.ts'
 import { SqlError, type Database } from '../../src/std/sql.ts'
+import { coloured } from './colour.ts'
 import { configure, withDatabase, withKafka } from './connections.ts'
 import { lagMeasurer } from './lag.ts'
 import { renderJson } from './render-json.ts'
@@ -216,8 +217,12 @@ function objectOf(facts: StatusFacts, findings: readonly Finding[]): object {
 }
 
 function show(facts: StatusFacts, findings: readonly Finding[], terminal: Terminal): void {
-  if (findings.length === 0) terminal.out('Nothing is wrong.')
-  for (const { sentence, command } of findings) terminal.out(`${asSentence(sentence)} Run: ${command}`)
+  if (findings.length === 0) terminal.out(coloured(terminal, 'Nothing is wrong.', 'good'))
+  for (const { kind, sentence, command } of findings) {
+    const [first = '', ...rest] = asSentence(sentence).split(' ')
+    const tone = findingKinds.indexOf(kind) <= findingKinds.indexOf('falling-behind') ? 'bad' : 'warning'
+    terminal.out(`${[coloured(terminal, first, tone), ...rest].join(' ')} Run: ${command}`)
+  }
   if (findings.length > 0) terminal.out(`${RUNBOOK} (${[...new Set(findings.map(({ kind }) => kind))].join(', ')})`)
   const shown = facts.groups.filter(({ report }) => report !== null)
   if (shown.length === 0) return
@@ -236,6 +241,7 @@ function show(facts: StatusFacts, findings: readonly Finding[], terminal: Termin
         lettersOf(facts, group),
       ]),
       terminal.columns,
+      terminal,
     ),
   )
 }

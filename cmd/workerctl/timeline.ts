@@ -11,7 +11,7 @@ import { uuidOf } from '../../src/admin/intents/intent-filter.ts'
 import { parseTime } from '../../src/admin/time-option.ts'
 import { groupsInUse, type OperatorGroup } from '../../src/admin/operator-group.ts'
 import { loadTimeline } from '../../src/admin/timeline/load-timeline.ts'
-import { timelineAnswer } from '../../src/admin/timeline/timeline-answer.ts'
+import { isUnknown, timelineAnswer } from '../../src/admin/timeline/timeline-answer.ts'
 import { timelineEntries, type TimelineEntry } from '../../src/admin/timeline/timeline-entries.ts'
 import type { TimelineFacts, TimelineSubject } from '../../src/admin/timeline/timeline-facts.ts'
 import { stamp } from '../../src/std/ago.ts'
@@ -136,10 +136,12 @@ async function readTimeline(subject: TimelineSubject, { config, groups, database
     limit: limit + 1,
   })
   const settings = { now, groups: new Map(used.map(({ name, id }) => [name, id])), dedupeDays: config.accept.dedupeDays }
+  const answer = timelineAnswer(facts, settings)
+  if (isUnknown(facts)) throw new OperatorError(answer)
   const entries = timelineEntries(facts, settings, reveal).filter(({ at }) => since === null || at >= since)
   return {
     subject,
-    answer: timelineAnswer(facts, settings),
+    answer,
     sentences: sentencesOf(facts, used),
     entries: entries.slice(-limit),
     hasMore: entries.length > limit,
@@ -148,6 +150,8 @@ async function readTimeline(subject: TimelineSubject, { config, groups, database
 
 function sentencesOf(facts: TimelineFacts, used: readonly OperatorGroup[]): readonly string[] {
   const { subject, intents, outcomes, deadLetters, rewards } = facts
+  // The answer says it for all groups.
+  if (subject.of === 'event' && [outcomes, deadLetters, intents].every((list) => list.length === 0)) return []
   if (subject.of === 'reward') return explainReward(subject.id, rewards[0] ?? null, intents)
   if (subject.of === 'user') return intents.length === 0 ? explainPerson(subject.id, []) : []
   if (subject.of === 'campaign') return []

@@ -78,6 +78,14 @@ const verbs: Readonly<Record<string, Verb>> = {
     run: (world, args) => (args.includes('--watch') ? interrupted(world, args) : here(world, args)),
     atOnce: true,
   },
+  groups: {
+    examples: [
+      [0, /^GROUP +STATE +MEMBERS[^]*email-workers +Empty +0 +4 +0 +0 s +no-member +ok +- +14\n/],
+      [0, /^GROUP[^\n]*\n\S+email-workers [^\n]*$/],
+      [0, /"deadLetters":14/],
+    ],
+    atOnce: true,
+  },
   doctor: {
     examples: [
       [0, /^ok {7}configuration .*\n[^]*16 checks: 16 ok\.$/],

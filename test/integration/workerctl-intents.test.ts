@@ -204,7 +204,7 @@ test('a selection above the limit, an empty one, and invalid ids and states are 
   expect(await refused('retry', '--state', 'dead', '--limit', '2')).toContain('3 intents match, more than --limit 2')
   expect(await refused('retry')).toContain('Select the intents')
   expect(await refused('retry', '1', '4')).toBe('Not all of these can be changed: 1 is sent. Nothing was changed.')
-  expect(await refused('retry', '1', '77')).toContain('1 of the given ids match no intent')
+  expect(await refused('retry', '1', '77')).toContain('No intent that matches has the id 77: ')
   expect(await refused('mark-sent', '1')).toContain('1 is dead, and only held ones can be marked as sent')
   expect(await refused('cancel', 'one')).toContain('"one" is not the id of an intent')
   expect(await refused('retry', '--state', 'done')).toContain('There is no state "done": give one of pending,')

@@ -24,6 +24,7 @@ test('a pause is listed until it is resumed; a second one is refused, and extend
 
   const elsewhere = ['resume', 'channel', 'email', '--group', 'email-workers', '--owner', 'ops']
   expect(await s.workerctl(elsewhere)).toMatchObject({ code: 1, err: expect.stringContaining('email channel paused by night-shift') })
+  expect((await s.workerctl(elsewhere)).err).toMatch(/: leave out --group\.$/)
   expect(await s.workerctl(['resume', 'channel', 'email', '--owner', 'ops'])).toMatchObject({ code: 0, out: expect.stringContaining('Resumed: email channel') }) // prettier-ignore
   expect(await listed(s)).toEqual([])
   expect(await s.workerctl(['pause', 'list'])).toMatchObject({ code: 0, out: 'Nothing is paused.' })

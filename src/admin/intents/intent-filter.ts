@@ -41,7 +41,7 @@ export function intentFilter(typed: TypedFilter, ids: readonly string[], groups:
     reasons: listOf('--reason', typed.reason),
     groups: listOf('--group', typed.group).map((name) => findGroup(groups, name).id),
     kinds: listOf('--kind', typed.kind),
-    destinations: listOf('--destination', typed.destination),
+    destinations: listOf('--destination', typed.destination).map((id) => uuidOf('--destination', id)),
     campaignId: uuidOf('--campaign', typed.campaign),
     accountId: uuidOf('--account', typed.account),
     userId: uuidOf('--user', typed.user),

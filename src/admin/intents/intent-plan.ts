@@ -39,10 +39,6 @@ export function planIntents(change: IntentChange, filter: IntentFilter, counts: 
   const taken = counts.filter(fits)
   const left = counts.filter((one) => !fits(one)).map((one) => leftSentence(change, one))
   const count = sum(taken)
-  const found = sum(counts)
-  if (found < filter.ids.length) {
-    throw new OperatorError(`${filter.ids.length - found} of the given ids match no intent: nothing was changed.`)
-  }
   if (filter.ids.length > 0 && left.length > 0) {
     throw new OperatorError(`Not all of these can be changed: ${left.join('; ')}. Nothing was changed.`)
   }
@@ -60,6 +56,16 @@ export function planIntents(change: IntentChange, filter: IntentFilter, counts: 
     states: states.map((state) => ({ state, count: sum(taken.filter((one) => one.state === state)) })),
     left,
   }
+}
+
+/** @throws {OperatorError} naming the ids that no intent has, or none that the filter selects. */
+export function requireEveryId(ids: readonly string[], found: readonly Pick<IntentLine, 'id'>[]): void {
+  const known = new Set(found.map(({ id }) => id))
+  const missing = ids.filter((id) => !known.has(id))
+  if (missing.length === 0) return
+  throw new OperatorError(
+    `No intent that matches has the id ${missing.join(', ')}: "intents list" shows those that there are. Nothing was changed.`,
+  )
 }
 
 /** Whether an intent that the narrowed filter found is one of those that will be changed. */

@@ -1,4 +1,4 @@
-import type { Pause } from '../../model/pause.ts'
+import { pauseSentence, type Pause, type PauseTarget } from '../../model/pause.ts'
 import { lengthInWords } from './pause-length.ts'
 
 /** How long the log keeps what a pause leaves unread. */
@@ -57,4 +57,19 @@ function retentionSentence({ until }: Pause, { topic, retentionMs, oldestUnreadA
   return until < lossAt
     ? `${sentence}; the pause ends before that.`
     : `${sentence}, before the pause ends: resume earlier, or raise retention.ms.`
+}
+
+/** Why nothing can be resumed, with the option that is missing where the target is paused in one group. */
+export function noPauseSentence({ scope, target, group }: PauseTarget, active: readonly Pause[]): string {
+  const elsewhere = active.find((pause) => pause.scope === scope && pause.target === target)
+  if (elsewhere !== undefined) {
+    const way = elsewhere.group === null ? 'leave out --group' : `add --group ${elsewhere.group}`
+    return `There is no pause of ${scope} ${target} ${placeOf(group)}, but ${pauseSentence(elsewhere)}: ${way}.`
+  }
+  const others = active.length === 0 ? 'nothing is paused' : active.map(pauseSentence).join('; ')
+  return `There is no pause of ${scope} ${target} ${placeOf(group)}; ${others}.`
+}
+
+function placeOf(group: string | null): string {
+  return group === null ? 'in all groups' : `in ${group}`
 }

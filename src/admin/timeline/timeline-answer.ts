@@ -48,6 +48,13 @@ export function timelineAnswer(facts: TimelineFacts, settings: AnswerSettings): 
   return well?.sentence ?? nothingAnswer(facts, settings)
 }
 
+/**
+ * Whether nothing at all is on record of the subject, so that its id is likely mistyped. Never an event: that none has arrived is an answer.
+ */
+export function isUnknown({ subject, person, campaign, ...lists }: TimelineFacts): boolean {
+  return subject.of !== 'event' && person === null && campaign === null && Object.values(lists).every((list) => list.length === 0)
+}
+
 /** What of an intent is to be said beside what is on record. */
 export function answerOfIntent(intent: IntentFact, { suppressions, mails, deliveries }: TimelineFacts, now: number): string {
   return intentAnswer(intent, {

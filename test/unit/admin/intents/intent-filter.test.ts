@@ -3,11 +3,12 @@ import { intentFilter, requireKnownNames, requireSelection, uuidOf } from '../..
 
 const groups = [{ name: 'email-workers', id: 'stage.email-workers', topic: 'domain-events', enabled: true }]
 const uuid = '7A4B1D0E-52C7-4F0A-9A53-0A6D2F6B8C11'
+const OTHER = '7c1f0f3e-64a0-4c1f-9d0b-2d1f2a4b5c6d'
 
 describe('a filter of intents', () => {
   it('reads lists, names groups by their ids, and ids in lower case', () => {
     const filter = intentFilter(
-      { state: 'held, dead', reason: 'a,b', destination: 'e1,e2', group: 'email-workers', user: uuid },
+      { state: 'held, dead', reason: 'a,b', destination: `${uuid},${OTHER}`, group: 'email-workers', user: uuid },
       ['7', '7', '8'],
       groups,
     )
@@ -15,7 +16,7 @@ describe('a filter of intents', () => {
       ids: ['7', '8'],
       states: ['held', 'dead'],
       reasons: ['a', 'b'],
-      destinations: ['e1', 'e2'],
+      destinations: [uuid.toLowerCase(), OTHER],
       groups: ['stage.email-workers'],
       userId: uuid.toLowerCase(),
       eventId: null,
@@ -28,6 +29,7 @@ describe('a filter of intents', () => {
     ['a state', () => intentFilter({ state: 'open' }, [], groups), 'There is no state "open": give one of pending, claimed,'],
     ['a group', () => intentFilter({ group: 'sales' }, [], groups), 'There is no group "sales": give one of stage.email-workers.'],
     ['a campaign', () => intentFilter({ campaign: 'x' }, [], groups), '--campaign must be a UUID'],
+    ['a destination that is no id', () => intentFilter({ destination: 'x' }, [], groups), '--destination must be a UUID'],
     ['an empty list', () => intentFilter({ state: 'dead', reason: ' ,' }, ['1'], groups), '--reason is empty: give one or more values'],
     ['everything', () => requireSelection(intentFilter({}, [], groups)), 'Select the intents'],
   ])('refuses %s that is wrong, by name', (_, read, sentence) => {

@@ -2,8 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { IntentState } from '../../../../src/model/intent.ts'
 import type { IntentChange, IntentFilter, StateCount } from '../../../../src/admin/intents/intent-admin.ts'
 import { intentStates } from '../../../../src/admin/intents/intent-filter.ts'
-import { isPlanned, planIntents, planSentences } from '../../../../src/admin/intents/intent-plan.ts'
-import { OperatorError } from '../../../../src/std/failure.ts'
+import { isPlanned, planIntents, planSentences, requireEveryId } from '../../../../src/admin/intents/intent-plan.ts'
 
 const all: IntentFilter = {
   ids: [],
@@ -64,7 +63,8 @@ describe('the plan of a verb', () => {
 
   it('refuses ids that are missing or in another state, all or none', () => {
     const named = { ...all, ids: ['1', '2'] }
-    expect(() => planIntents('cancel', named, [counted('pending', 1)], 100)).toThrow(OperatorError)
+    expect(() => requireEveryId(['1', '77', '78'], [{ id: '1' }])).toThrow('No intent that matches has the id 77, 78: ')
+    expect(() => requireEveryId(['1'], [{ id: '1' }])).not.toThrow()
     expect(() => planIntents('cancel', named, [counted('pending', 1), counted('sent', 1)], 100)).toThrow(
       'Not all of these can be changed: 1 is sent. Nothing was changed.',
     )
