@@ -99,7 +99,7 @@ export function groupPrefix(suffix: string): string {
 }
 
 /** What an installation has to say; all else is default. */
-function daemonEnvironment({ work, brokers, topic, suffix, databaseUrl, sinks }: Job): Record<string, string> {
+export function daemonEnvironment({ work, brokers, topic, suffix, databaseUrl, sinks }: Job): Record<string, string> {
   // The hand-written workers are one group each. A drain and an idle daemon run all.
   const only = { mail: 'email-workers', webhooks: 'reward-workers', drain: null, all: null }[work]
   return {

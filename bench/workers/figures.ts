@@ -23,11 +23,15 @@ export interface Figures {
   readonly acceptedP99Ms?: number
   readonly startedP50Ms?: number
   readonly startedP99Ms?: number
+  /** Of live mails beside a replay of so many events; {@link p50Ms} and {@link p99Ms} are those of live mails alone. */
+  readonly besideP50Ms?: number
+  readonly besideP99Ms?: number
+  readonly replayed?: number
   /** Resident memory of the worker: the peak, or what an idle one holds. */
   readonly rssMiB: number | null
 }
 
-const stageFigures = ['acceptedP50Ms', 'acceptedP99Ms', 'startedP50Ms', 'startedP99Ms'] as const
+const stageFigures = ['acceptedP50Ms', 'acceptedP99Ms', 'startedP50Ms', 'startedP99Ms', 'besideP50Ms', 'besideP99Ms', 'replayed'] as const
 
 /** Medians over the rounds of a workload; no entry for a contender that was not measured. */
 export interface Summary {
@@ -93,6 +97,9 @@ export interface WorkloadLine {
   readonly p50Ms: number | null
   readonly p99Ms: number | null
   readonly rssMiB: number | null
+  /** Of the workload with a replay alone. */
+  readonly besideP50Ms?: number | null
+  readonly besideP99Ms?: number | null
 }
 
 export function lineOf(summary: Summary): WorkloadLine {
@@ -111,6 +118,7 @@ export function lineOf(summary: Summary): WorkloadLine {
     p50Ms: rounded(ours?.p50Ms, 2),
     p99Ms: rounded(ours?.p99Ms, 2),
     rssMiB: rounded(ours?.rssMiB, 1),
+    ...(ours?.besideP50Ms === undefined ? {} : { besideP50Ms: rounded(ours.besideP50Ms, 2), besideP99Ms: rounded(ours.besideP99Ms, 2) }),
   }
 }
 

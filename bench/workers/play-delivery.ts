@@ -92,7 +92,7 @@ export async function playDelivery(servers: Servers, contender: Contender, deliv
 }
 
 /** A daemon that leaves work behind would look cheap. */
-async function requireOrderlyEnd(contender: Contender, { worker }: Run): Promise<void> {
+export async function requireOrderlyEnd(contender: Contender, { worker }: Run): Promise<void> {
   await worker.stop()
   const how = await worker.exited
   if (contender.name === 'ours' && how !== 'exit code 0') throw new Error(`ours ended with ${how} at its stop.`)
@@ -115,7 +115,7 @@ async function burst(feed: Publisher, eventOf: EventOf, from: number, to: number
 }
 
 /** One by one at their times, whether or not the one before is acknowledged. */
-async function steadily(feed: Publisher, eventOf: EventOf, from: number, to: number, rate: number): Promise<Acknowledged> {
+export async function steadily(feed: Publisher, eventOf: EventOf, from: number, to: number, rate: number): Promise<Acknowledged> {
   const acknowledged = new Map<number, number>()
   const beganAt = monotonicMs()
   const sends: Promise<void>[] = []
@@ -128,7 +128,8 @@ async function steadily(feed: Publisher, eventOf: EventOf, from: number, to: num
   return acknowledged
 }
 
-function timesOf(
+/** From the acknowledgement to the arrival of each that is in `acknowledged`, and when the last arrived. */
+export function timesOf(
   { numbers, at }: Arrivals,
   acknowledged: Acknowledged,
 ): { readonly latencies: readonly number[]; readonly lastAt: number } {

@@ -58,7 +58,7 @@ const compared = { cpu: 'CPU of worker and PostgreSQL', p50: 'median time', p99:
 const both = (p50: number | null | undefined, p99: number | null | undefined) => `${cell(p50 ?? null, 1)} and ${cell(p99 ?? null, 1)} ms`
 
 function remarksOf(summary: Summary): readonly string[] {
-  return [...stagesOf(summary), ...ratiosOf(summary)]
+  return [...stagesOf(summary), ...besideOf(summary), ...ratiosOf(summary)]
 }
 
 /** The way of a mail, p50 and p99 of each step. */
@@ -66,6 +66,18 @@ function stagesOf({ contenders: { ours } }: Summary): readonly string[] {
   if (ours?.acceptedP50Ms === undefined) return []
   return [
     `ours, p50 and p99 from the acknowledgement: accepting ${both(ours.acceptedP50Ms, ours.acceptedP99Ms)}, start ${both(ours.startedP50Ms, ours.startedP99Ms)}, relay ${both(ours.p50Ms, ours.p99Ms)}`,
+  ]
+}
+
+/** Live mails with and without a replay. */
+function besideOf({ contenders: { ours } }: Summary): readonly string[] {
+  if (ours?.besideP50Ms === undefined) return []
+  const { p50Ms, p99Ms, besideP50Ms, besideP99Ms, replayed } = ours
+  const ratio = (beside: number | undefined, alone: number | null) =>
+    beside === undefined || alone === null || alone <= 0 ? '' : ` (${(beside / alone).toFixed(2)} times)`
+  return [
+    `a live mail takes p50 and p99 ${both(p50Ms, p99Ms)} alone; beside a replay of ${cell(replayed ?? null, 0)} events ` +
+      `${cell(besideP50Ms, 1)}${ratio(besideP50Ms, p50Ms)} and ${cell(besideP99Ms ?? null, 1)} ms${ratio(besideP99Ms, p99Ms)}`,
   ]
 }
 

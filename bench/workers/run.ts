@@ -5,6 +5,7 @@ import { lineOf, medians, type Figures, type Summary } from './figures.ts'
 import { buildPeers, peersIn } from './peers.ts'
 import { playDelivery } from './play-delivery.ts'
 import { fillTopic, playDrain } from './play-drain.ts'
+import { playReplay } from './play-replay.ts'
 import { playIdle, playReady } from './play-quiet.ts'
 import { conditionsOf, renderSummary } from './render-summary.ts'
 import { startServers, type Servers } from './servers.ts'
@@ -85,7 +86,8 @@ async function measure(
   faults: string[],
 ): Promise<Summary> {
   // A Go worker does not say when it is ready, and the hand-written ones keep no outcomes that a second drain could find.
-  const able = contenders.filter(({ name }) => name === 'ours' || (workload.again !== true && (workload.play !== 'ready' || name !== 'go')))
+  const isForAll = workload.again !== true && workload.play !== 'replay'
+  const able = contenders.filter(({ name }) => name === 'ours' || (isForAll && (workload.play !== 'ready' || name !== 'go')))
   const topic = workload.play === 'drain' ? await fillTopic(servers, size) : null
   const found = new Map<string, Figures[]>()
   for (let round = 0; round < rounds; round++) {
@@ -119,6 +121,8 @@ export async function playOne(
     case 'burst':
     case 'steady':
       return playDelivery(servers, contender, { work: work === 'webhooks' ? 'webhooks' : 'mail', fsync, count: size, rate, probe })
+    case 'replay':
+      return playReplay(servers, contender, { count: size, rate: rate ?? size, fsync })
     case 'drain':
       return playDrain(servers, contender, { topic: topic ?? (await fillTopic(servers, size)), events: size, fsync, again, probe })
     case 'idle':

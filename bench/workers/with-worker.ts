@@ -1,11 +1,15 @@
+import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { openDatabase } from '../../src/infra/postgres/client/postgres-database.ts'
 import type { Publisher } from '../../src/events/publisher.ts'
 import type { Sql } from '../../src/std/sql.ts'
+import { cleanEnvironment } from '../../stack/worker-environment.ts'
 import { cpuMicros } from '../measure/process-usage.ts'
 import { monotonicMs } from '../sinks/arrivals.ts'
-import { groupPrefix, type Contender, type RunningWorker, type Work } from './contenders.ts'
+import { daemonEnvironment, groupPrefix, type Contender, type RunningWorker, type Work } from './contenders.ts'
 import { createFeed } from './events.ts'
 import type { Servers } from './servers.ts'
 
@@ -26,6 +30,8 @@ export interface Run {
   /** Of the ids of its groups, where they are ours. */
   readonly prefix: string
   usage(): Promise<Usage>
+  /** What `workerctl` prints on the same database and topic. Rejects when its exit code is not 0. */
+  workerctl(...args: readonly string[]): Promise<string>
   /** Stops the worker and starts another, with the same groups on the same topic and database. */
   restart(): Promise<void>
 }
@@ -45,6 +51,8 @@ export interface RunOptions {
   readonly topic?: string
   readonly events?: number
 }
+
+const workerctl = fileURLToPath(new URL('../../cmd/workerctl/main.ts', import.meta.url))
 
 /** Starts a contender on a fresh database, does `measure`, stops it and drops the database. `measure` may stop it before. */
 export async function withWorker<T>(
@@ -87,6 +95,12 @@ export async function withWorker<T>(
         sql: looking.sql,
         prefix,
         usage,
+        workerctl: async (...args) => {
+          const { stdout } = await promisify(execFile)(process.execPath, [workerctl, ...args], {
+            env: cleanEnvironment(daemonEnvironment(job)),
+          })
+          return stdout
+        },
         async restart() {
           await worker.stop()
           worker = await contender.start(job)

@@ -5,7 +5,7 @@ export interface Workload {
   readonly unit: 'mail' | 'webhook' | 'event' | 'second' | 'start'
   /** For people. */
   readonly about: string
-  readonly play: 'burst' | 'steady' | 'drain' | 'idle' | 'ready'
+  readonly play: 'burst' | 'steady' | 'replay' | 'drain' | 'idle' | 'ready'
   readonly work: 'mail' | 'webhooks' | 'drain' | 'all'
   readonly fsync: boolean
   /** What the ratios compare: CPU of worker and database together, or a time. */
@@ -49,6 +49,14 @@ export const workloads: readonly Workload[] = [
   { name: 'latency-100', ...steady, rate: 100, about: 'acknowledgement to relay at 100 mails a second', size: { full: 2_000, quick: 300 } },
   { name: 'latency-500', ...steady, rate: 500, about: 'the same at 500', size: { full: 10_000, quick: 1_500 } },
   { name: 'latency-2000', ...steady, rate: 2_000, about: 'the same at 2,000', size: { full: 40_000, quick: 8_000 }, notQuick: true },
+  {
+    name: 'replay',
+    ...steady,
+    play: 'replay',
+    rate: 100,
+    about: 'acknowledgement to relay at 100 live mails a second, alone and beside a replay; only ours is played',
+    size: { full: 4_000, quick: 1_500 },
+  },
   {
     name: 'idle',
     unit: 'second',

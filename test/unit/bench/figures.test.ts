@@ -94,6 +94,15 @@ describe('the tables', () => {
     expect(renderSummary(mail)).not.toContain('accepting')
   })
 
+  it('say what a replay does to live mails', () => {
+    const ours = medians([figures({ p50Ms: 5, p99Ms: 20, besideP50Ms: 6, besideP99Ms: 30, replayed: 5_110 })])
+    const summary = { workload: workload('replay'), contenders: { ours } }
+    expect(renderSummary(summary)).toContain(
+      'a live mail takes p50 and p99 5.0 and 20.0 ms alone; beside a replay of 5,110 events 6.0 (1.20 times) and 30.0 ms (1.50 times)',
+    )
+    expect(lineOf(summary)).toMatchObject({ p50Ms: 5, besideP50Ms: 6, besideP99Ms: 30 })
+  })
+
   it('are written between the marks of a document, in place of those before', () => {
     const written = withTables(
       '# Title\n<!-- bench -->\nold\n<!-- /bench -->\nmore\n',
