@@ -1,4 +1,5 @@
 import type { ReplayFilter } from '../model/replay.ts'
+import type { ReplayLoss } from './replay-loss.ts'
 
 /** The reader of a group's replays: the id of no group, but what the ids of its throwaway groups begin with. */
 export function replayReader(group: string): string {
@@ -52,6 +53,10 @@ export interface ReplayJobs {
   claim(groups: readonly string[], owner: string, leaseMs: number): Promise<ReplayJob | null>
   /** Renews the lease and makes the next intents due, as many as the ramp allows. A job that is read and has none left is done. */
   turn(job: ReplayJob, leaseMs: number): Promise<ReplayTurn>
+  /** The ranges with the cursors of now; null when the job is not ours any more. */
+  ranges(claim: ReplayClaim): Promise<readonly ReplayRange[] | null>
+  /** Takes offsets that cannot be read out of the ranges: counted, with a line of the audit for each. What was read meanwhile is left alone. */
+  lost(claim: ReplayClaim, losses: readonly ReplayLoss[]): Promise<void>
   /** All ranges are read to their ends. */
   wasRead(claim: ReplayClaim): Promise<void>
   /** Ends the job with the sentence why it cannot be done. */

@@ -4,7 +4,8 @@ import type { Consumer } from '../model/consumer.ts'
 import type { Observe } from '../model/fact.ts'
 import type { LogAdmin } from './log-admin.ts'
 import type { ChunkReader } from './read-chunks.ts'
-import type { ReplayJob, ReplayJobs } from './replay-job.ts'
+import type { ReplayJob, ReplayJobs, ReplayRange } from './replay-job.ts'
+import { lossesOf, type ReplayLoss } from './replay-loss.ts'
 import { readReplay, type RangeReader, type ReplayStore } from './replay-reading.ts'
 
 /** How long a job is kept from other processes after the last turn. A turn is made every second. Milliseconds. */
@@ -84,14 +85,27 @@ export function createReplayRunner(settings: ReplayRunnerSettings): ReplayRunner
   /** Never rejects. */
   async function read(job: ReplayJob, signal: AbortSignal): Promise<void> {
     try {
-      await requireRange(job)
       const group = groups.get(job.group)
       if (group === undefined) throw new Error(`a job of group ${job.group} was claimed`)
       const reader = { ...group.reader, chunkEvents: Math.min(group.reader.chunkEvents, job.eventRate) }
       const store = settings.storeOf(job)
       const pace = paceOf(job.eventRate, clock, signal)
-      const end = await readReplay({ ...job, consumer: group.consumer, reader, store, pace, read: settings.read, clock }, signal)
-      if (end !== 'read') return
+      const reading = { ...job, consumer: group.consumer, reader, store, pace, read: settings.read, clock }
+      for (let ranges: readonly ReplayRange[] | null = job.ranges; ; ranges = await jobs.ranges(job.claim)) {
+        if (ranges === null) return
+        const losses = await lossesNow({ ...job, ranges })
+        if (losses.length > 0) {
+          await jobs.lost(job.claim, losses)
+          continue
+        }
+        const over = new AbortController()
+        const either = AbortSignal.any([signal, over.signal])
+        const watching = untilCut(job, either).finally(() => over.abort())
+        const end = await readReplay({ ...reading, ranges }, either).finally(() => over.abort())
+        const wasCut = await watching
+        if (end === 'read') break
+        if (!wasCut || signal.aborted) return
+      }
       await jobs.wasRead(job.claim)
       report(job, 'read')
     } catch (error) {
@@ -106,20 +120,29 @@ export function createReplayRunner(settings: ReplayRunnerSettings): ReplayRunner
     }
   }
 
-  /** @throws {OperatorError} records of the range that were not read are gone. */
-  async function requireRange({ topic, topicId, ranges }: ReplayJob): Promise<void> {
-    const open = ranges.filter(({ next, to }) => next < to)
-    if (open.length === 0) return
+  /** @throws {OperatorError} the topic is another one than that of the plan. */
+  async function lossesNow({ topic, topicId, ranges }: Pick<ReplayJob, 'topic' | 'topicId' | 'ranges'>): Promise<readonly ReplayLoss[]> {
+    if (ranges.every(({ next, to }) => next >= to)) return []
     if (topicId !== null && (await settings.admin.topicId(topic)) !== topicId) {
       throw new OperatorError(`Topic ${topic} was recreated since the plan, so the range is gone: plan another replay.`)
     }
-    const logs = await settings.admin.ranges(topic)
-    const lost = open.find(({ partition, next }) => next < (logs.get(partition)?.low ?? next))
-    if (lost === undefined) return
-    const low = logs.get(lost.partition)?.low
-    throw new OperatorError(
-      `Retention has deleted records of partition ${lost.partition} from offset ${lost.next} to ${low}, which were not replayed yet: plan another replay from ${low}.`,
-    )
+    return lossesOf(ranges, await settings.admin.ranges(topic))
+  }
+
+  /** Whether the log was cut where the job still has to read, or recreated: it would wait there without end. Never rejects. */
+  async function untilCut(job: ReplayJob, signal: AbortSignal): Promise<boolean> {
+    for (;;) {
+      await clock.sleep(LOOK_MS, signal).catch(() => undefined)
+      if (signal.aborted) return false
+      try {
+        const ranges = await jobs.ranges(job.claim)
+        if (ranges === null) return false
+        if ((await lossesNow({ ...job, ranges })).length > 0) return true
+      } catch (error) {
+        // Without the brokers or the database the next look is the retry.
+        if (error instanceof OperatorError) return true
+      }
+    }
   }
 
   async function end(): Promise<void> {
@@ -158,6 +181,9 @@ export function createReplayRunner(settings: ReplayRunnerSettings): ReplayRunner
     },
   }
 }
+
+/** How often a log is looked at whose records a job waits for. Milliseconds. */
+const LOOK_MS = 10_000
 
 /** How long a job whose topic cannot be read is kept before it is tried again. Milliseconds. */
 const RETRY_MS = 5_000

@@ -19,10 +19,11 @@ export interface ReplayFilter {
  * - `spent`: an effect that exists and is left alone, by its state
  * - `capped`: one of those that are new or revived, skipped because its person has had enough mails of replays
  * - `recalculation`: a request to recalculate a leaderboard
+ * - `unread`: an offset of the partition `of` that the log did not have any more
  * - `projected`: an event that a projecting group takes into its own rows
  */
 export interface ReplayCount {
-  readonly what: 'event' | 'failed' | 'new' | 'revived' | 'spent' | 'capped' | 'recalculation' | 'projected'
+  readonly what: 'event' | 'failed' | 'new' | 'revived' | 'spent' | 'capped' | 'recalculation' | 'unread' | 'projected'
   /** A type of event, or the label of an intent. */
   readonly of: string
   readonly as: string | null

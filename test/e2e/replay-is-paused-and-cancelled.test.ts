@@ -1,7 +1,8 @@
-import { expect, test } from 'vitest'
+import { expect, inject, test } from 'vitest'
+import { topicTool } from '../support/faults/topic-tool.ts'
 import { createFixture } from '../support/fixture.ts'
 import { eventually } from '../support/eventually.ts'
-import { replayIs, replayed, shownReplay } from '../support/replays.ts'
+import { replayIs, replayed, shownReplay, type ShownReplay } from '../support/replays.ts'
 import { onlyFresh, staleMails } from '../support/stale-mails.ts'
 import { workerctlFor } from '../support/workerctl-for.ts'
 
@@ -41,4 +42,29 @@ test('a replay that is paused sends no more until it is resumed, and what is can
   await fixture.drained()
   expect(fixture.smtp.mails).toHaveLength(30)
   expect(new Set(fixture.smtp.mails.flatMap(({ recipients }) => recipients)).size).toBe(30)
+})
+
+test('a replay whose records are deleted while it reads ends and names the offsets that it could not read, and so does the next one of its group', async () => {
+  await using fixture = await createFixture()
+  await using tool = await topicTool(inject('kafkaBootstrap'))
+  await fixture.daemon(onlyFresh).ready()
+  const all = (await staleMails(fixture, 40)).length
+  const order = ['--group', 'email-workers', '--from', 'earliest', '--confirm', String(all), '--owner', 'ada', '--reason', 'a test']
+  // The second begins when the first has ended.
+  const cut = await replayed(fixture, ...order, '--rate', '1')
+  const next = await replayed(fixture, ...order)
+  await eventually('the first has read something', async () => ((await shownReplay(fixture, cut)).ranges[0]?.next ?? 0) > 0 || 'not yet')
+  await tool.deleteRecordsBelow(fixture.topic, 0, BigInt(all))
+
+  const unread = ({ counts }: ShownReplay) => counts.flatMap((one) => (one.what === 'unread' ? [one.count] : []))
+  const [lost = 0] = unread(await replayIs(fixture, cut, 'done'))
+  expect(lost).toBeGreaterThan(0)
+  const sentence = `${lost} offsets of partition 0, from ${all - lost} to ${all - 1}, are no longer in the log and were not read.`
+  const { out } = await workerctlFor(fixture, 'replay', 'show', cut)
+  expect(out).toContain(`is done: ${sentence}`)
+  expect(out).toContain(`unread partition 0: 0 planned, ${lost} are.`)
+  expect((await shownReplay(fixture, cut)).audit.filter(({ action }) => action === 'lost')).toMatchObject([{ reason: sentence }])
+  await fixture.drained()
+  expect(fixture.smtp.mails).toHaveLength(all - lost)
+  expect(unread(await replayIs(fixture, next, 'done'))).toEqual([all])
 })

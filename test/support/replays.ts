@@ -6,7 +6,7 @@ import type { Fixture } from './fixture.ts'
 export interface ShownReplay {
   readonly state: string
   readonly detail: string | null
-  readonly counts: readonly object[]
+  readonly counts: readonly { readonly what: string; readonly count: number }[]
   readonly plan: { readonly counts: readonly object[]; readonly effects: number }
   readonly released: number
   readonly unfinished: number

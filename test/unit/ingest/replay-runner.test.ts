@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import type { ReplayJob, ReplayJobs } from '../../../src/ingest/replay-job.ts'
 import { createReplayRunner } from '../../../src/ingest/replay-runner.ts'
 import type { Fact } from '../../../src/model/fact.ts'
@@ -21,8 +21,9 @@ const job: ReplayJob = {
 }
 
 /** A runner whose job is read until it is stopped, and what it asks of the jobs. */
-function runnerOf(isPaused: (group: string) => boolean) {
+function runnerOf(isPaused: (group: string) => boolean, high: () => bigint = () => 5n) {
   const calls: string[] = []
+  let to = 5n
   const facts: Fact[] = []
   const jobs: ReplayJobs = {
     claim: async (groups) => {
@@ -32,6 +33,11 @@ function runnerOf(isPaused: (group: string) => boolean) {
     turn: async () => {
       calls.push('turn')
       return { is: 'turned', released: 1, left: true }
+    },
+    ranges: async () => [{ partition: 0, from: 0n, to, next: 0n }],
+    lost: async (_claim, losses) => {
+      calls.push(`lost ${losses.map(({ from, to: end }) => `${from}-${end}`).join()}`)
+      to = losses[0]?.from ?? to
     },
     wasRead: async () => void calls.push('read'),
     fail: async () => void calls.push('fail'),
@@ -54,7 +60,7 @@ function runnerOf(isPaused: (group: string) => boolean) {
       if (signal.aborted) return Promise.resolve()
       return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
     },
-    admin: { ranges: () => Promise.resolve(new Map()), topicId: () => Promise.resolve(null) },
+    admin: { ranges: () => Promise.resolve(new Map([[0, { low: 0n, high: high() }]])), topicId: () => Promise.resolve(null) },
     owner: 'this process',
     clock: createAutoAdvancingClock(),
     observe: (fact) => facts.push(fact),
@@ -83,4 +89,17 @@ it('while all groups are paused, no replay is looked for', async () => {
   const { runner, calls } = runnerOf(() => true)
   await runner.turn()
   expect(calls).toEqual([])
+})
+
+it('a replay that waits for records which the log has lost gives them up, and is read to its end', async () => {
+  let high = 5n
+  const { runner, calls } = runnerOf(
+    () => false,
+    () => high,
+  )
+  await runner.turn()
+  high = 0n
+  await vi.waitFor(() => expect(calls).toContain('read'))
+  expect(calls.slice(1)).toEqual(['lost 0-5', 'read'])
+  await runner.stop()
 })

@@ -1,6 +1,7 @@
-import type { ReplayClaim, ReplayJob, ReplayJobs, ReplayTurn } from '../../../ingest/replay-job.ts'
+import type { ReplayClaim, ReplayJob, ReplayJobs, ReplayRange, ReplayTurn } from '../../../ingest/replay-job.ts'
+import { lossSentence, type ReplayLoss } from '../../../ingest/replay-loss.ts'
 import { nextRelease } from '../../../model/replay-ramp.ts'
-import { REPLAY_WAITING, type ReplayFilter } from '../../../model/replay.ts'
+import { REPLAY_WAITING, sumCounts, type ReplayCount, type ReplayFilter } from '../../../model/replay.ts'
 import type { Database, Sql } from '../../../std/sql.ts'
 import { isActivePause } from '../intents/paused-intents.ts'
 
@@ -10,6 +11,11 @@ export function createReplayJobs(database: Database): ReplayJobs {
   return {
     claim: (groups, owner, leaseMs) => database.transaction((tx) => claim(tx, groups, owner, leaseMs)),
     turn: (job, leaseMs) => database.transaction((tx) => turn(tx, job, leaseMs)),
+    ranges: async (of) => {
+      const rows = await sql.query(`SELECT FROM worker.replay_jobs AS j WHERE ${isOurs}`, claimOf(of))
+      return rows.length === 0 ? null : rangesOf(sql, of.id)
+    },
+    lost: (of, losses) => database.transaction((tx) => lost(tx, of, losses)),
     async wasRead(of) {
       await sql.query(`UPDATE worker.replay_jobs AS j SET read_at = coalesce(read_at, now()) WHERE ${isOurs}`, claimOf(of))
     },
@@ -67,10 +73,6 @@ async function claim(tx: Sql, groups: readonly string[], owner: string, leaseMs:
   )
   if (row === undefined) return null
   await audit(tx, row.id, row.is_first ? 'started' : 'continued', owner, null)
-  const ranges = await tx.query<{ partition: number; from_offset: string; to_offset: string; next_offset: string }>(
-    'SELECT partition, from_offset, to_offset, next_offset FROM worker.replay_ranges WHERE job_id = $1 ORDER BY partition',
-    [row.id],
-  )
   return {
     id: row.id,
     group: row.group_name,
@@ -81,14 +83,22 @@ async function claim(tx: Sql, groups: readonly string[], owner: string, leaseMs:
     eventRate: row.event_rate,
     sendRate: row.send_rate,
     cap: row.cap,
-    ranges: ranges.map((range) => ({
-      partition: range.partition,
-      from: BigInt(range.from_offset),
-      to: BigInt(range.to_offset),
-      next: BigInt(range.next_offset),
-    })),
+    ranges: await rangesOf(tx, row.id),
     claim: { id: row.id, owner, claims: row.claims },
   }
+}
+
+async function rangesOf(sql: Sql, job: string): Promise<readonly ReplayRange[]> {
+  const rows = await sql.query<{ partition: number; from_offset: string; to_offset: string; next_offset: string }>(
+    'SELECT partition, from_offset, to_offset, next_offset FROM worker.replay_ranges WHERE job_id = $1 ORDER BY partition',
+    [job],
+  )
+  return rows.map(({ partition, from_offset, to_offset, next_offset }) => ({
+    partition,
+    from: BigInt(from_offset),
+    to: BigInt(to_offset),
+    next: BigInt(next_offset),
+  }))
 }
 
 async function turn(tx: Sql, job: ReplayJob, leaseMs: number): Promise<ReplayTurn> {
@@ -99,7 +109,7 @@ async function turn(tx: Sql, job: ReplayJob, leaseMs: number): Promise<ReplayTur
   )
   if (row === undefined) return { is: 'lost' }
   const limit = nextRelease(Number(row.released), job.sendRate)
-  const [end] = await tx.query<{ released: number; left: boolean }>(releaseStatement, [job.id, limit])
+  const [end] = await tx.query<{ released: number; left: boolean }>(releaseStatement, [job.id, limit, job.group])
   const released = end?.released ?? 0
   if (released > 0) await tx.query('UPDATE worker.replay_jobs SET released = released + $2 WHERE id = $1', [job.id, released])
   const left = !row.is_read || end?.left === true
@@ -112,14 +122,60 @@ async function turn(tx: Sql, job: ReplayJob, leaseMs: number): Promise<ReplayTur
   return { is: 'turned', released, left }
 }
 
+async function lost(tx: Sql, of: ReplayClaim, losses: readonly ReplayLoss[]): Promise<void> {
+  const [job] = await tx.query<{ counts: readonly ReplayCount[] }>(
+    `SELECT j.counts FROM worker.replay_jobs AS j WHERE ${isOurs} FOR UPDATE`,
+    claimOf(of),
+  )
+  if (job === undefined) return
+  const taken: ReplayLoss[] = []
+  for (const loss of losses) {
+    const rows = await tx.query(
+      `UPDATE worker.replay_ranges
+          SET next_offset = CASE WHEN next_offset = $3 THEN $4 ELSE next_offset END,
+              to_offset = CASE WHEN next_offset = $3 THEN to_offset ELSE $3 END
+        WHERE job_id = $1 AND partition = $2 AND (next_offset = $3 AND to_offset >= $4 OR next_offset < $3 AND to_offset = $4)
+        RETURNING partition`,
+      [of.id, loss.partition, loss.from, loss.to],
+    )
+    if (rows.length === 0) continue
+    taken.push(loss)
+    await audit(tx, of.id, 'lost', of.owner, lossSentence(loss))
+  }
+  if (taken.length === 0) return
+  const counts = taken.map(({ partition, from, to }) => ({
+    what: 'unread' as const,
+    of: `partition ${partition}`,
+    as: null,
+    count: Number(to - from),
+  }))
+  await tx.query(`UPDATE worker.replay_jobs SET counts = $2::jsonb, detail = concat_ws(' ', detail, $3::text) WHERE id = $1`, [
+    of.id,
+    JSON.stringify(sumCounts(job.counts, counts)),
+    taken.map(lossSentence).join(' '),
+  ])
+}
+
 // One more is looked for than is released: whether any is left. Rows that an operator changes at the moment are left to the next turn, and so
-// are those of a paused channel: released meanwhile, all would be sent at once when it is resumed.
+// are those of a paused channel, and those beyond what is due and was not claimed: released meanwhile, all would be sent at once when the
+// channel is resumed, or the relay is back.
 const releaseStatement = `
 WITH waiting AS MATERIALIZED (
-  SELECT id FROM worker.intents WHERE replay_job = $1 AND reason = '${REPLAY_WAITING}' ORDER BY id LIMIT $2::int + 1
+  SELECT id, channel FROM worker.intents WHERE replay_job = $1 AND reason = '${REPLAY_WAITING}' ORDER BY id LIMIT $2::int + 1
+),
+room AS MATERIALIZED (
+  SELECT c.channel, $2::int - (SELECT count(*) FROM (
+           SELECT FROM worker.intents AS d
+            WHERE d.group_name = $3 AND d.channel = c.channel AND d.class = 'replay' AND d.state IN ('pending', 'ambiguous') AND d.due_at <= now()
+            LIMIT $2) AS due) AS count
+    FROM (SELECT DISTINCT channel FROM waiting) AS c
+),
+numbered AS MATERIALIZED (
+  SELECT id, channel, row_number() OVER (PARTITION BY channel ORDER BY id) AS n FROM (SELECT * FROM waiting ORDER BY id LIMIT $2) AS first
 ),
 next AS MATERIALIZED (
-  SELECT i.id FROM worker.intents AS i WHERE i.id IN (SELECT id FROM waiting ORDER BY id LIMIT $2) AND i.state = 'pending'
+  SELECT i.id FROM worker.intents AS i
+   WHERE i.id = ANY (ARRAY(SELECT numbered.id FROM numbered JOIN room USING (channel) WHERE numbered.n <= room.count)) AND i.state = 'pending'
      AND NOT EXISTS (SELECT FROM worker.pauses AS p
                       WHERE p.scope = 'channel' AND p.target = i.channel AND (p.group_name IS NULL OR p.group_name = i.group_name) AND ${isActivePause})
      FOR UPDATE SKIP LOCKED

@@ -1,0 +1,25 @@
+import { expect, it } from 'vitest'
+import { lossesOf, lossSentence } from '../../../src/ingest/replay-loss.ts'
+
+const lost = (range: { next: bigint; to: bigint }, log: { low: bigint; high: bigint }) =>
+  lossesOf([{ partition: 3, from: 0n, ...range }], new Map([[3, log]])).map(({ from, to }) => `${from}-${to}`)
+
+it.each([
+  ['nothing', { next: 10n, to: 20n }, { low: 0n, high: 20n }, []],
+  ['nothing that was read', { next: 20n, to: 20n }, { low: 30n, high: 30n }, []],
+  ['the beginning', { next: 10n, to: 20n }, { low: 14n, high: 99n }, ['10-14']],
+  ['the end', { next: 10n, to: 20n }, { low: 0n, high: 15n }, ['15-20']],
+  ['the beginning and the end', { next: 10n, to: 20n }, { low: 12n, high: 15n }, ['10-12', '15-20']],
+  ['everything to retention', { next: 10n, to: 20n }, { low: 50n, high: 60n }, ['10-20']],
+  ['everything of a log that ends below', { next: 10n, to: 20n }, { low: 0n, high: 4n }, ['10-20']],
+  ['everything of an empty log', { next: 10n, to: 20n }, { low: 15n, high: 15n }, ['10-15', '15-20']],
+])('of a range the log has lost %s', (_, range, log, losses) => {
+  expect(lost(range, log)).toEqual(losses)
+})
+
+it('names the offsets and their number', () => {
+  expect(lossSentence({ partition: 0, from: 10n, to: 14n })).toBe(
+    '4 offsets of partition 0, from 10 to 13, are no longer in the log and were not read.',
+  )
+  expect(lossSentence({ partition: 1, from: 7n, to: 8n })).toBe('Offset 7 of partition 1 is no longer in the log and was not read.')
+})
