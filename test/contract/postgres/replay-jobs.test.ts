@@ -8,6 +8,8 @@ import { createPauseAdmin } from '../../../src/infra/postgres/admin/postgres-pau
 import { createReplayAdmin } from '../../../src/infra/postgres/admin/postgres-replay-admin.ts'
 import { createReplayJobs } from '../../../src/infra/postgres/ingest/postgres-replay-jobs.ts'
 import { createRehearsalStore, createReplayStore } from '../../../src/infra/postgres/ingest/postgres-replay-store.ts'
+import { resumeCampaigns } from '../../../src/infra/postgres/intents/paused-campaigns.ts'
+import { wakePaused } from '../../../src/infra/postgres/intents/paused-intents.ts'
 import type { AcceptedEvent } from '../../../src/ingest/accept-store.ts'
 import type { ReplayJob } from '../../../src/ingest/replay-job.ts'
 import type { IntentDraft } from '../../../src/model/intent.ts'
@@ -166,6 +168,9 @@ describe('a job', () => {
     expect(await due()).toHaveLength(0)
     expect(await jobs().turn(job, 60_000)).toEqual({ is: 'turned', released: 1, left: true })
     expect(await due()).toHaveLength(1)
+    // What is due and was not claimed, because the relay is away, say, is not joined by more.
+    expect(await jobs().turn(job, 60_000)).toEqual({ is: 'turned', released: 0, left: true })
+    await db.sql.query(`UPDATE worker.intents SET state = 'sent' WHERE replay_job = $1 AND due_at <= now()`, [id])
     expect(await jobs().turn(job, 60_000)).toEqual({ is: 'turned', released: 1, left: true })
     await jobs().wasRead(job.claim)
     expect(await jobs().turn(job, 60_000)).toEqual({ is: 'turned', released: 0, left: false })
@@ -185,6 +190,58 @@ describe('a job', () => {
     expect(await jobs().turn(job, 60_000)).toEqual({ is: 'turned', released: 0, left: true })
     await pauses.end(email, 'ada')
     expect(await jobs().turn(job, 60_000)).toEqual({ is: 'turned', released: 1, left: false })
+  })
+})
+
+describe('intents of a replay that were set aside', () => {
+  const email = { scope: 'type', group: null, target: 'user.signed_up' } as const
+
+  /** A job that is done, with its intents under a pause. */
+  async function setAside(count: number): Promise<string> {
+    const id = await order()
+    const job = await claimed()
+    const events = Array.from({ length: count }, (_, at) => replay(event(BigInt(at), [mail(randomUUID())])))
+    await writerOf(job).accept(chunk({ next: 100n, events }))
+    await jobs().wasRead(job.claim)
+    const pauses = createPauseAdmin(db)
+    await pauses.begin({ ...email, owner: 'ada', reason: 'a test', forMs: null }, false)
+    const [pause] = await db.sql.query<{ id: string }>('SELECT max(id) AS id FROM worker.pauses')
+    for (let released = 0; released < count; released++) {
+      expect(await jobs().turn(job, 60_000)).toMatchObject({ released: 1 })
+      await db.sql.query(
+        `UPDATE worker.intents SET reason = 'paused', detail = $2, due_at = '2999-01-01Z' WHERE replay_job = $1 AND due_at <= now()`,
+        [id, `pause ${pause?.id}`],
+      )
+    }
+    expect(await jobs().turn(job, 60_000)).toMatchObject({ is: 'lost' })
+    expect(await admin().find(id)).toMatchObject({ state: 'done', released: count })
+    return id
+  }
+
+  it('wait for their turn again when the pause is over, and their job, which was done, releases them by its ramp', async () => {
+    const id = await setAside(2)
+    expect(await wakePaused(db.sql)).toEqual({ woken: 0, all: true })
+    await createPauseAdmin(db).end(email, 'ada')
+    expect(await wakePaused(db.sql)).toEqual({ woken: 2, all: true })
+    expect(await after()).toEqual(['pending replay-waiting', 'pending replay-waiting'])
+    expect(await admin().find(id)).toMatchObject({ state: 'queued', released: 0, finishedAt: null })
+    const again = await claimed('two')
+    expect(await jobs().turn(again, 60_000)).toEqual({ is: 'turned', released: 1, left: true })
+    await db.sql.query(`UPDATE worker.intents SET state = 'sent' WHERE replay_job = $1 AND due_at <= now()`, [id])
+    expect(await jobs().turn(again, 60_000)).toEqual({ is: 'turned', released: 1, left: false })
+  })
+
+  it('do so too when their campaign is resumed, but are due at once when the job failed meanwhile', async () => {
+    const id = await setAside(1)
+    await createPauseAdmin(db).end(email, 'ada')
+    await db.sql.query(`UPDATE worker.intents SET reason = 'campaign-paused', detail = NULL WHERE replay_job = $1`, [id])
+    expect(await resumeCampaigns(db.sql)).toEqual({ resumed: 1, all: true })
+    expect(await after()).toEqual(['pending replay-waiting'])
+    await db.sql.query(`UPDATE worker.intents SET reason = 'campaign-paused' WHERE replay_job = $1`, [id])
+    await db.sql.query(`UPDATE worker.replay_jobs SET state = 'failed' WHERE id = $1`, [id])
+    expect(await resumeCampaigns(db.sql)).toEqual({ resumed: 1, all: true })
+    expect(await after()).toEqual(['pending null'])
+    expect(await db.sql.query('SELECT FROM worker.intents WHERE replay_job = $1 AND due_at <= now()', [id])).toHaveLength(1)
   })
 })
 

@@ -1,5 +1,6 @@
 import type { Intent } from '../../../model/intent.ts'
 import type { Sql } from '../../../std/sql.ts'
+import { backToReplays, dueAgain } from './back-to-replays.ts'
 
 /** The most due intents that one statement searches for others of the campaign and postpones: bounds its cost. */
 const LOOKED_THROUGH = 5_000
@@ -65,11 +66,12 @@ changed AS MATERIALIZED (
      AND (c.status IS DISTINCT FROM 'paused' OR c.deleted_at IS NOT NULL OR a.status IN ('suspended', 'canceled'))
 ),
 theirs AS MATERIALIZED (
-  SELECT i.id FROM changed
+  SELECT i.id, i.replay_job FROM changed
    CROSS JOIN LATERAL (
-     SELECT id FROM worker.intents WHERE campaign_id = changed.campaign_id AND ${isPaused} ORDER BY id LIMIT ${RESUMED} FOR UPDATE SKIP LOCKED) AS i
+     SELECT id, replay_job FROM worker.intents WHERE campaign_id = changed.campaign_id AND ${isPaused} ORDER BY id LIMIT ${RESUMED} FOR UPDATE SKIP LOCKED) AS i
    LIMIT ${RESUMED}
-)
-UPDATE worker.intents SET due_at = least(due_at, now()), reason = NULL, waiting_since = NULL
+),
+${backToReplays}
+UPDATE worker.intents SET ${dueAgain}
  WHERE id = ANY (ARRAY(SELECT id FROM theirs))
 RETURNING id`

@@ -2,6 +2,7 @@ import type { SetAside } from '../../../delivery/intent-store.ts'
 import type { Intent } from '../../../model/intent.ts'
 import { PAUSED, pauseTag } from '../../../model/pause.ts'
 import type { Sql } from '../../../std/sql.ts'
+import { backToReplays, dueAgain } from './back-to-replays.ts'
 
 /** The most due intents that one statement searches for others under the same pause, and sets aside: bounds its cost. */
 const LOOKED_THROUGH = 2_000
@@ -78,11 +79,12 @@ over AS MATERIALIZED (
    WHERE tag IS NOT NULL AND NOT EXISTS (SELECT FROM worker.pauses AS p WHERE 'pause ' || p.id = held.tag AND ${isActivePause})
 ),
 theirs AS MATERIALIZED (
-  SELECT i.id FROM over
+  SELECT i.id, i.replay_job FROM over
    CROSS JOIN LATERAL (
-     SELECT id FROM worker.intents WHERE detail = over.tag AND ${isSetAside} ORDER BY id LIMIT ${WOKEN} FOR UPDATE SKIP LOCKED) AS i
+     SELECT id, replay_job FROM worker.intents WHERE detail = over.tag AND ${isSetAside} ORDER BY id LIMIT ${WOKEN} FOR UPDATE SKIP LOCKED) AS i
    LIMIT ${WOKEN}
-)
-UPDATE worker.intents SET due_at = least(due_at, now()), reason = NULL, detail = NULL, waiting_since = NULL
+),
+${backToReplays}
+UPDATE worker.intents SET ${dueAgain}, detail = NULL
  WHERE id = ANY (ARRAY(SELECT id FROM theirs))
 RETURNING id`
