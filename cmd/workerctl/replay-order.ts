@@ -1,7 +1,6 @@
 import type { Command } from 'commander'
 import type { Config } from '../../config/load.ts'
 import type { Foresee } from '../../src/admin/replay/foresee.ts'
-import { rehearseReplay } from '../../src/admin/replay/rehearse-replay.ts'
 import type { ReplayOrder } from '../../src/admin/replay/replay-admin.ts'
 import { planSentences, totalOf, type ReplayPlan } from '../../src/admin/replay/replay-plan.ts'
 import { parseBound, rangesOf, type ReplayBound } from '../../src/admin/replay/replay-range.ts'
@@ -9,20 +8,15 @@ import { replayFilter, replayGroups, requireConfirmed, type TypedReplayFilter } 
 import type { OperatorGroup } from '../../src/admin/operator-group.ts'
 import { requireShowable } from '../../src/admin/showable-text.ts'
 import { requireTopics } from '../../src/admin/require-topics.ts'
-import { mailChannels } from '../../src/daemon/compose/channels.ts'
 import { composeConsumers } from '../../src/daemon/compose/consumers.ts'
 import { withForesight } from '../../src/daemon/compose/foresight.ts'
-import { rangeReader } from '../../src/infra/kafka/consumer/read-range.ts'
+import { rehearsal } from '../../src/daemon/compose/rehearsal.ts'
 import { createProgressAdmin } from '../../src/infra/postgres/admin/postgres-progress-admin.ts'
 import { createReplayAdmin } from '../../src/infra/postgres/admin/postgres-replay-admin.ts'
-import { createRehearsalStore } from '../../src/infra/postgres/ingest/postgres-replay-store.ts'
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
-import { createRegistryClient } from '../../src/infra/registry/registry-client.ts'
-import { createRegistrySchemas } from '../../src/infra/registry/registry-schemas.ts'
 import type { LogAdmin } from '../../src/ingest/log-admin.ts'
 import type { Consumer } from '../../src/model/consumer.ts'
 import type { ReplayFilter } from '../../src/model/replay.ts'
-import { systemClock } from '../../src/std/clock.ts'
 import { OperatorError } from '../../src/std/failure.ts'
 import type { Database } from '../../src/std/sql.ts'
 import { configure, WHOLE_TABLE_MS, withDatabase, withKafka } from './connections.ts'
@@ -201,36 +195,11 @@ async function planOf(
 ): Promise<Planned> {
   const { config, consumer, group, filter, from, to, partitions, allowOlder, cap, foresee } = request
   const { id, topic } = group
-  const { brokers, clientId, tls, sasl, registry, registryNow } = config.kafka
   const at = (bound: ReplayBound) => (bound instanceof Date ? admin.offsetsAt(topic, bound) : new Map<number, bigint>())
   const offsetsAt = { from: await at(from), to: await at(to) }
   const rows = await createProgressAdmin(database).readProgress(id, topic)
   const ranges = rangesOf({ group: id, topic, from, to, partitions, rows, logs: await admin.ranges(topic), offsetsAt })
-  const { accept } = config
-  const plan = await rehearseReplay({
-    reading: {
-      group: id,
-      topic,
-      consumer,
-      filter,
-      ranges,
-      allowOlder,
-      reader: {
-        maxEventBytes: accept.eventMaxBytes,
-        chunkEvents: accept.chunkEvents,
-        chunkBytes: accept.chunkBytes,
-        schemas: registry === null ? undefined : createRegistrySchemas(createRegistryClient(registryNow), systemClock),
-        dedupeHorizon: () => systemClock.now() - accept.dedupeDays * DAY_MS,
-      },
-      read: rangeReader({ brokers, clientId: `${clientId}-workerctl`, tls, sasl }),
-      clock: systemClock,
-    },
-    cap,
-    mailChannels,
-    storeOf: (options) => createRehearsalStore(database, options),
-    foresee,
-    signal: new AbortController().signal,
-  })
+  const plan = await rehearsal(config, database, consumer, foresee, { group: id, topic, filter, ranges, allowOlder, cap, revives: true })
   return { group: id, topic, topicId: await admin.topicId(topic), ranges, filter, plan }
 }
 

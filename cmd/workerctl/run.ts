@@ -110,7 +110,9 @@ export function createProgram(terminal: Terminal): Command {
   addDlqEdit(dlq, terminal)
   addDlqDiscard(dlq, terminal)
   addDlqExport(dlq, terminal)
-  const replay = program.command('replay').description('ranges of the log that groups decide again')
+  const replay = program
+    .command('replay')
+    .description('ranges of the log that groups decide again; dlq replay does it for a set of dead letters')
   addReplayPlan(replay, terminal)
   addReplayRun(replay, terminal)
   addReplayList(replay, terminal)

@@ -38,6 +38,8 @@ export interface ReplayReading {
   readonly filter: ReplayFilter
   readonly ranges: readonly ReplayRange[]
   readonly allowOlder: boolean
+  /** By partition: older records are taken below this offset, in place of what `allowOlder` says. */
+  readonly exemptBelow?: ReadonlyMap<number, bigint>
   readonly reader: Omit<ChunkReader, 'consumer' | 'filter' | 'selects'>
   readonly store: ReplayStore
   /** Awaited before so many events are accepted. */
@@ -63,7 +65,11 @@ export async function readReplay(reading: ReplayReading, signal: AbortSignal): P
   const partitions = new Map(
     open.map(({ partition, next, to }) => [
       partition,
-      startProgress(assignment, { partition, next, exemptBelow: reading.allowOlder ? to : 0n }, 0n),
+      startProgress(
+        assignment,
+        { partition, next, exemptBelow: reading.exemptBelow?.get(partition) ?? (reading.allowOlder ? to : 0n) },
+        0n,
+      ),
     ]),
   )
   const onMoved = (progress: PartitionProgress, row: bigint | null) => {

@@ -56,4 +56,16 @@ test('a replay sends what was missing and nothing twice, and does what its plan 
   // Once more there is nothing to do.
   const again = await workerctlFor(fixture, 'replay', 'plan', ...range)
   expect(again.out).toContain('would have 0 effects.')
+
+  // Nor by a second reading, unless what was done is forgotten: then the preview of a reset names kinds, people and subjects.
+  const reset = async () =>
+    (await workerctlFor(fixture, 'offsets', 'reset', '--group', 'email-workers', '--to', 'earliest', '--dry-run')).out
+  expect(await reset()).toContain('Reading 33 records again would have 0 effects.')
+  await fixture.sql.query('DELETE FROM worker.intents')
+  await fixture.sql.query('DELETE FROM worker.outcomes')
+  const preview = await reset()
+  expect(preview).toMatch(/Reading 33 records again would have \d+ effects, with mails to 19 people:/)
+  expect(preview).toMatch(/ {2}19 mail welcome to 19 people would be sent: "[^"]+" \(\d+\)/)
+  expect(preview).toContain('  1 mail welcome would be skipped as person-blocked.')
+  expect(await mails()).toEqual([])
 })

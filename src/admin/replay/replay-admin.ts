@@ -71,6 +71,8 @@ export interface ReplayAdmin {
   audit(id: string): Promise<readonly ReplayAuditLine[]>
   /** Moves the job from one of the states; returns the state that it was in, or null when it was in none of them. */
   move(id: string, from: readonly ReplayState[], to: ReplayState, action: string, act: ReplayAct): Promise<ReplayState | null>
-  /** Ends intents of the job that wait, or are due and not claimed, as cancelled, up to `limit`; returns how many. */
-  cancelIntents(id: string, limit: number): Promise<number>
+  /** The intents of the job that no worker has and that are not finished; by one read of the job's intents. */
+  unclaimed(id: string): Promise<readonly string[]>
+  /** Ends these intents as cancelled, as far as they are still pending; returns how many. */
+  cancelIntents(ids: readonly string[]): Promise<number>
 }

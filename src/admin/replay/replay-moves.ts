@@ -40,11 +40,10 @@ export async function moveReplay(
   )
 }
 
-async function cancelAll(admin: Pick<ReplayAdmin, 'cancelIntents'>, id: string): Promise<number> {
+/** In transactions of {@link CANCELLED_AT_ONCE}; the intents of the job are looked for once, however many it has. */
+async function cancelAll(admin: Pick<ReplayAdmin, 'unclaimed' | 'cancelIntents'>, id: string): Promise<number> {
+  const ids = await admin.unclaimed(id)
   let cancelled = 0
-  for (;;) {
-    const some = await admin.cancelIntents(id, CANCELLED_AT_ONCE)
-    if (some === 0) return cancelled
-    cancelled += some
-  }
+  for (let at = 0; at < ids.length; at += CANCELLED_AT_ONCE) cancelled += await admin.cancelIntents(ids.slice(at, at + CANCELLED_AT_ONCE))
+  return cancelled
 }

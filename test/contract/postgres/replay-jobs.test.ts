@@ -92,6 +92,9 @@ describe('a job', () => {
     await db.sql.query(`UPDATE worker.replay_jobs SET lease_until = now() - interval '1 second' WHERE id = $1`, [id])
     const second = await claimed('two')
     expect(second.claim).toEqual({ id, owner: 'two', claims: 2 })
+    // Once more by the same process: no second line.
+    await db.sql.query(`UPDATE worker.replay_jobs SET lease_until = now() - interval '1 second' WHERE id = $1`, [id])
+    expect((await claimed('two')).claim.claims).toBe(3)
     expect((await admin().audit(id)).map(({ action, owner }) => `${action} ${owner}`)).toEqual([
       'ordered ada',
       'started one',

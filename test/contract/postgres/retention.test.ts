@@ -145,6 +145,24 @@ test('bodies that are not sent again are cleared in batches, whatever their age,
   expect(await count('position_changes')).toBe(1)
 })
 
+test('replays that ended are deleted with their audit once they are old and have no intents; others are kept', async () => {
+  const job = async (state: string, finished: Date | null) => {
+    const [row] = await db.sql.query<{ id: string }>(
+      `INSERT INTO worker.replay_jobs (group_name, topic, filter, allow_older, event_rate, send_rate, cap, plan, confirmed, requested_by, reason, state, finished_at)
+       VALUES ('mailers', 't', '{}', false, 1, 1, 1, '{}', 1, 'ada', 'a test', $1, $2) RETURNING id`,
+      [state, finished],
+    )
+    await db.sql.query(`INSERT INTO worker.replay_audit (job_id, action, who) VALUES ($1, 'ordered', 'ada')`, [row?.id])
+    return row?.id ?? ''
+  }
+  for (const state of ['done', 'cancelled', 'failed']) await job(state, ago(91, 1))
+  const [young, paused, held] = [await job('done', ago(91, -1)), await job('paused', null), await job('done', ago(91, 1))]
+  await insertIntents(db.sql, { key: 'held', state: 'held', created_at: ago(95), replay_job: held })
+  expect((await run({ batchRows: 2 }))?.deleted).toEqual(new Map([['replay_jobs', 3]]))
+  const left = await db.sql.query<{ job_id: string }>('SELECT job_id FROM worker.replay_audit ORDER BY id')
+  expect(left.map(({ job_id }) => job_id)).toEqual([young, paused, held])
+})
+
 test('versions of templates are deleted once no intent is left that was created before their last use', async () => {
   await db.sql.query(
     `INSERT INTO worker.template_versions (hash, content, used_at) VALUES ('long-unused', '{}', $1), ('used', '{}', $2), ('new', '{}', now())`,

@@ -49,11 +49,18 @@ export function createReplayAdmin(database: Database, record: RecordOutcome): Re
         await audit(tx, id, action, act)
         return job.state
       }),
-    cancelIntents: (id, limit) =>
+    unclaimed: async (id) => {
+      const rows = await sql.query<{ id: string }>(
+        `SELECT id FROM worker.intents WHERE replay_job = $1 AND state = 'pending' ORDER BY id`,
+        [id],
+      )
+      return rows.map((row) => row.id)
+    },
+    cancelIntents: (ids) =>
       database.transaction(async (tx) => {
         const seen = await tx.query<{ id: string; state: 'pending'; claims: number }>(
-          `SELECT id, state, claims FROM worker.intents WHERE replay_job = $1 AND state = 'pending' ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED`,
-          [id, limit],
+          `SELECT id, state, claims FROM worker.intents WHERE id = ANY ($1::bigint[]) AND state = 'pending' ORDER BY id FOR UPDATE SKIP LOCKED`,
+          [sqlArray(ids, (id) => id)],
         )
         return seen.length === 0 ? 0 : (await changeIntents(tx, 'cancel', seen, record)).length
       }),

@@ -10,6 +10,7 @@ export type RetentionTable =
   | 'recalculations'
   | 'reward_codes'
   | 'outbox'
+  | 'replay_jobs'
 
 export interface RetentionBatch {
   readonly deleted: number
@@ -41,6 +42,7 @@ export const retentionSteps: readonly RetentionStep[] = [
   byAge('outbox', 'outbox', 'published_at'),
   withoutCampaign('recalculations', 'committed_at'),
   withoutCampaign('reward_codes', 'at'),
+  { table: 'replay_jobs', age: 'dedupe', begin: '', batch: finishedReplays },
 ]
 
 /**
@@ -141,6 +143,25 @@ WITH unused AS MATERIALIZED (
 ),
 gone AS (
   DELETE FROM worker.template_versions WHERE hash = ANY (ARRAY(SELECT hash FROM unused)) RETURNING 1
+)
+SELECT count(*)::int AS deleted FROM gone`
+
+/** Replays that ended long ago and have no intents any more, with their ranges and audit. They are few, because operators order them. */
+async function finishedReplays(tx: Sql, { before, limit }: { before: Date; limit: number }): Promise<RetentionBatch> {
+  const [row] = await tx.query<{ deleted: number }>(finishedReplaysStatement, [before, limit])
+  const deleted = row?.deleted ?? 0
+  return { deleted, cursor: deleted < limit ? null : '' }
+}
+
+const finishedReplaysStatement = `
+WITH old AS MATERIALIZED (
+  SELECT j.id FROM worker.replay_jobs AS j
+   WHERE j.state IN ('done', 'cancelled', 'failed') AND j.finished_at < $1::timestamptz
+     AND NOT EXISTS (SELECT FROM worker.intents AS i WHERE i.replay_job = j.id)
+   LIMIT $2 FOR UPDATE SKIP LOCKED
+),
+gone AS (
+  DELETE FROM worker.replay_jobs WHERE id = ANY (ARRAY(SELECT id FROM old)) RETURNING 1
 )
 SELECT count(*)::int AS deleted FROM gone`
 

@@ -40,7 +40,7 @@ const OUTBOX_DAYS = 3
 const LEAST_PAUSE_MS = 20
 
 /**
- * Deletes what is older than `DEDUPE_DAYS` and a day, movements in leaderboards older than `LEADERBOARD_HISTORY_DAYS`, and events of the
+ * Deletes what is older than `DEDUPE_DAYS` and a day, finished replays with their audit among it, movements in leaderboards older than `LEADERBOARD_HISTORY_DAYS`, and events of the
  * outbox three days after they were published. Works in small transactions with pauses as long as the work, so that it takes at most half of one connection, however much there is to delete.
  *
  * One process at a time: each transaction takes an advisory lock and releases it at its end, so that a process that froze or died

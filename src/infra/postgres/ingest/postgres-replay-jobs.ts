@@ -72,7 +72,8 @@ async function claim(tx: Sql, groups: readonly string[], owner: string, leaseMs:
     [groups, owner, leaseMs],
   )
   if (row === undefined) return null
-  await audit(tx, row.id, row.is_first ? 'started' : 'continued', owner, null)
+  if (row.is_first) await audit(tx, row.id, 'started', owner, null)
+  else await tx.query(continuedStatement, [row.id, owner])
   return {
     id: row.id,
     group: row.group_name,
@@ -184,6 +185,13 @@ due AS (
   UPDATE worker.intents SET due_at = now(), reason = NULL, waiting_since = NULL WHERE id = ANY (ARRAY(SELECT id FROM next)) RETURNING id
 )
 SELECT (SELECT count(*)::int FROM due) AS released, (SELECT count(*) FROM waiting) > (SELECT count(*) FROM due) AS "left"`
+
+// A process that continues the same job time and again, because the topic cannot be read, say, is one line.
+const continuedStatement = `
+INSERT INTO worker.replay_audit (job_id, action, who)
+SELECT $1, 'continued', $2
+ WHERE NOT EXISTS (SELECT FROM (SELECT action, who FROM worker.replay_audit WHERE job_id = $1 ORDER BY id DESC LIMIT 1) AS last
+                    WHERE last.action = 'continued' AND last.who = $2)`
 
 async function audit(tx: Sql, job: string, action: string, who: string, reason: string | null): Promise<void> {
   await tx.query('INSERT INTO worker.replay_audit (job_id, action, who, reason) VALUES ($1, $2, $3, $4)', [job, action, who, reason])

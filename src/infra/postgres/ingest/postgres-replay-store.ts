@@ -96,7 +96,13 @@ const LOCK_MS = 250
  */
 export function createRehearsalStore(
   database: Database,
-  of: { readonly cap: number; readonly mailChannels: readonly string[]; readonly onRehearsed: (chunk: Rehearsed) => Promise<void> },
+  of: {
+    readonly cap: number
+    readonly mailChannels: readonly string[]
+    /** False: as a group does that reads the events a second time, what exists is left alone. */
+    readonly revives?: boolean
+    readonly onRehearsed: (chunk: Rehearsed) => Promise<void>
+  },
 ): ReplayStore {
   const ids = new Map<string, Uint8Array>()
   const keys = new Set<string>()
@@ -111,9 +117,7 @@ export function createRehearsalStore(
     try {
       await database.transaction(async (tx) => {
         await tx.query(`SET LOCAL lock_timeout = ${LOCK_MS}`)
-        throw new RolledBack(
-          await writeReplayed(tx, chunk, { job: NO_JOB, cap: of.cap, mailChannels: of.mailChannels, earlier: { ids, keys, mails } }),
-        )
+        throw new RolledBack(await writeReplayed(tx, chunk, { ...of, job: NO_JOB, earlier: { ids, keys, mails } }))
       })
     } catch (error) {
       if (error instanceof RolledBack) return error.written

@@ -15,6 +15,8 @@ export interface ReplayContext {
   readonly cap: number
   /** The channels whose intents are mails. */
   readonly mailChannels: readonly string[]
+  /** False: nothing that exists is changed, as by a live accept. */
+  readonly revives?: boolean
   /** Of a dry run, whose earlier chunks left no rows: what they would have written. */
   readonly earlier?: {
     /** Ids, in lower case, of events that would be on record. */
@@ -57,7 +59,8 @@ export async function writeReplayed(tx: Sql, chunk: Chunk, context: ReplayContex
 
   const isFresh = new Set(fresh.map(({ offset }) => offset))
   const repeated = stripped.filter((event) => !isFresh.has(event.offset) && event.drafts.length > 0)
-  const mended = await mendOutcomes(tx, chunk.group, repeated)
+  const revives = context.revives !== false
+  const mended = revives ? await mendOutcomes(tx, chunk.group, repeated) : none
   // A recalculation follows from the rows: one that was requested before is not requested again.
   const decided = stripped.flatMap((event) => {
     if (isFresh.has(event.offset) || mended.has(event.eventId.toLowerCase())) return [event]
@@ -67,7 +70,7 @@ export async function writeReplayed(tx: Sql, chunk: Chunk, context: ReplayContex
   await insertIntents(tx, chunk, decided)
   const keys = [...new Set(decided.flatMap(({ drafts }) => drafts.flatMap(({ key, coalesce }) => (coalesce === true ? [] : [key]))))]
   const states = await statesOf(tx, chunk.group, keys, context.job)
-  const touched = await queue(tx, chunk.group, keys, context.job)
+  const touched = await queue(tx, chunk.group, keys, context.job, revives)
   const tally = tallyOf(chunk, { isFresh, mended, states, touched, earlier })
   const capped = await overCap(tx, tally.made, chunk.group, context)
   await skipCapped(
@@ -192,17 +195,17 @@ async function statesOf(tx: Sql, group: string, keys: readonly string[], job: st
 const isNew = `(class = 'replay' AND replay_job IS NULL AND created_at = now() AND state = 'pending')`
 
 /** Lets what is new, and what ended without effect, wait for its turn. By key; none of it is due until it is released. */
-async function queue(tx: Sql, group: string, keys: readonly string[], job: string): Promise<ReadonlyMap<string, Intent>> {
+async function queue(tx: Sql, group: string, keys: readonly string[], job: string, revives: boolean): Promise<ReadonlyMap<string, Intent>> {
   if (keys.length === 0) return new Map()
   const rows = await tx.query<IntentRow>(
     `UPDATE worker.intents
         SET state = 'pending', class = 'replay', replay_job = $3, replayed_at = now(), due_at = '2999-01-01Z', reason = '${REPLAY_WAITING}',
             waiting_since = now(), attempt = 0, owner = NULL, lease_until = NULL, finished_at = NULL, detail = NULL
       WHERE group_name = $1 AND key = ANY ($2::text[]) AND NOT coalesce
-        AND (${isNew} OR state IN ('skipped', 'dead', 'rejected', 'cancelled') AND reason IS DISTINCT FROM 'forgotten'
+        AND (${isNew} OR $4 AND state IN ('skipped', 'dead', 'rejected', 'cancelled') AND reason IS DISTINCT FROM 'forgotten'
                          AND replay_job IS DISTINCT FROM $3)
      RETURNING ${intentColumns}`,
-    [group, sqlArray(keys, (key) => key), job],
+    [group, sqlArray(keys, (key) => key), job, revives],
   )
   // As a worker will see it.
   return new Map(rows.map((row) => [row.key, intentOf({ ...row, reason: null, waiting_since: null })]))
