@@ -17,8 +17,8 @@ const SEND_RATE = 400
 const BLOCK = 500
 
 /**
- * Live mails at a steady rate, `count` of them alone and then as many beside a replay, on the same daemon. What is replayed are sign-ups of a
- * month ago, whose mails were skipped as too old: as many as the ramp of a replay releases while the live mails come.
+ * Live mails at a steady rate, `count` of them alone and then as many beside a replay, on the same daemon. The replay is of sign-ups of a
+ * month ago, whose mails were skipped as too old: as many as its ramp releases while the live mails come.
  *
  * @throws {Error} not every mail exists exactly once, or the replay was over before half of the live mails had come
  */

@@ -4,7 +4,7 @@ import type { Foresee } from '../../src/admin/replay/foresee.ts'
 import type { ReplayPlan } from '../../src/admin/replay/replay-plan.ts'
 import { composeConsumers } from '../../src/daemon/compose/consumers.ts'
 import { withForesight } from '../../src/daemon/compose/foresight.ts'
-import { rehearsal } from '../../src/daemon/compose/rehearsal.ts'
+import { rehearseRange } from '../../src/daemon/compose/rehearse-range.ts'
 import type { Database } from '../../src/std/sql.ts'
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
 import { createProgressAdmin } from '../../src/infra/postgres/admin/postgres-progress-admin.ts'
@@ -159,7 +159,7 @@ async function effectsOf(plan: ResetPlan, group: OperatorGroup, config: Config, 
       const range = { group: plan.group, topic: plan.topic, ranges, exemptBelow, filter: everything, allowOlder: false }
       try {
         const live: Foresee = (intents) => foresee(intents.map((intent) => ({ ...intent, class: 'live' as const })))
-        const found = await rehearsal(config, database, consumer, live, { ...range, cap: Infinity, revives: false })
+        const found = await rehearseRange(config, database, consumer, live, { ...range, cap: Infinity, revives: false })
         effects.push({ of, sentences: effectSentences(of, part, found), plan: found })
       } catch (error) {
         effects.push({ of, sentences: [`The effects of these records could not be foreseen: ${messageOf(error)}.`], plan: null })

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { Config } from '../../config/load.ts'
 import type { Foresee } from '../../src/admin/replay/foresee.ts'
 import type { ReplayOrder } from '../../src/admin/replay/replay-admin.ts'
-import { planSentences, totalOf, type ReplayPlan } from '../../src/admin/replay/replay-plan.ts'
+import { planSentences, totalOf, withoutSubjects, type ReplayPlan } from '../../src/admin/replay/replay-plan.ts'
 import { parseBound, rangesOf, type ReplayBound } from '../../src/admin/replay/replay-range.ts'
 import { replayFilter, replayGroups, requireConfirmed, type TypedReplayFilter } from '../../src/admin/replay/replay-request.ts'
 import type { OperatorGroup } from '../../src/admin/operator-group.ts'
@@ -10,7 +10,7 @@ import { requireShowable } from '../../src/admin/showable-text.ts'
 import { requireTopics } from '../../src/admin/require-topics.ts'
 import { composeConsumers } from '../../src/daemon/compose/consumers.ts'
 import { withForesight } from '../../src/daemon/compose/foresight.ts'
-import { rehearsal } from '../../src/daemon/compose/rehearsal.ts'
+import { rehearseRange } from '../../src/daemon/compose/rehearse-range.ts'
 import { createProgressAdmin } from '../../src/infra/postgres/admin/postgres-progress-admin.ts'
 import { createReplayAdmin } from '../../src/infra/postgres/admin/postgres-replay-admin.ts'
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
@@ -101,6 +101,7 @@ export function addReplayRun(parent: Command, terminal: Terminal): void {
         if (confirm !== undefined) requireConfirmed(effects, confirm)
         const orders = plans.map((plan): ReplayOrder => ({
           ...plan,
+          plan: withoutSubjects(plan.plan),
           allowOlder: ordering.allowOlder === true,
           eventRate: ordering.rate,
           sendRate: ordering.sendRate,
@@ -199,7 +200,15 @@ async function planOf(
   const offsetsAt = { from: await at(from), to: await at(to) }
   const rows = await createProgressAdmin(database).readProgress(id, topic)
   const ranges = rangesOf({ group: id, topic, from, to, partitions, rows, logs: await admin.ranges(topic), offsetsAt })
-  const plan = await rehearsal(config, database, consumer, foresee, { group: id, topic, filter, ranges, allowOlder, cap, revives: true })
+  const plan = await rehearseRange(config, database, consumer, foresee, {
+    group: id,
+    topic,
+    filter,
+    ranges,
+    allowOlder,
+    cap,
+    revives: true,
+  })
   return { group: id, topic, topicId: await admin.topicId(topic), ranges, filter, plan }
 }
 

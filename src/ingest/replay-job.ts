@@ -1,5 +1,4 @@
 import type { ReplayFilter } from '../model/replay.ts'
-import type { ReplayLoss } from './replay-loss.ts'
 
 /** The reader of a group's replays: the id of no group, but what the ids of its throwaway groups begin with. */
 export function replayReader(group: string): string {
@@ -12,6 +11,15 @@ export interface ReplayRange {
   readonly from: bigint
   readonly to: bigint
   readonly next: bigint
+}
+
+/** Offsets of a range that its log does not have any more; `from` included, `to` excluded. */
+export interface ReplayLoss {
+  readonly partition: number
+  readonly from: bigint
+  readonly to: bigint
+  /** For the report and the audit. */
+  readonly sentence: string
 }
 
 /** A replay that this process has claimed. */
@@ -55,7 +63,7 @@ export interface ReplayJobs {
   turn(job: ReplayJob, leaseMs: number): Promise<ReplayTurn>
   /** The ranges with the cursors of now; null when the job is not ours any more. */
   ranges(claim: ReplayClaim): Promise<readonly ReplayRange[] | null>
-  /** Takes offsets that cannot be read out of the ranges: counted, with a line of the audit for each. What was read meanwhile is left alone. */
+  /** Takes offsets that cannot be read out of the ranges: counted, with a line of the audit for each. Ranges that have moved meanwhile are left alone. */
   lost(claim: ReplayClaim, losses: readonly ReplayLoss[]): Promise<void>
   /** All ranges are read to their ends. */
   wasRead(claim: ReplayClaim): Promise<void>

@@ -4,8 +4,8 @@ import type { Consumer } from '../model/consumer.ts'
 import type { Observe } from '../model/fact.ts'
 import type { LogAdmin } from './log-admin.ts'
 import type { ChunkReader } from './read-chunks.ts'
-import type { ReplayJob, ReplayJobs, ReplayRange } from './replay-job.ts'
-import { lossesOf, type ReplayLoss } from './replay-loss.ts'
+import type { ReplayJob, ReplayJobs, ReplayLoss, ReplayRange } from './replay-job.ts'
+import { lossesOf } from './replay-loss.ts'
 import { readReplay, type RangeReader, type ReplayStore } from './replay-reading.ts'
 
 /** How long a job is kept from other processes after the last turn. A turn is made every second. Milliseconds. */

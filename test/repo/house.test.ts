@@ -49,7 +49,7 @@ describe('files of the program', () => {
       'cmd/workerctl/events-search.ts',
       'cmd/workerctl/offsets-reset.ts',
       'cmd/workerctl/reconcile.ts',
-      'cmd/workerctl/replay-order.ts',
+      'src/daemon/compose/rehearse-range.ts',
       'src/daemon/compose/groups.ts',
       'src/delivery/email/email-channel.ts',
       'src/delivery/send.ts',

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { lossesOf, lossSentence } from '../../../src/ingest/replay-loss.ts'
+import { lossesOf } from '../../../src/ingest/replay-loss.ts'
 
 const lost = (range: { next: bigint; to: bigint }, log: { low: bigint; high: bigint }) =>
   lossesOf([{ partition: 3, from: 0n, ...range }], new Map([[3, log]])).map(({ from, to }) => `${from}-${to}`)
@@ -18,8 +18,13 @@ it.each([
 })
 
 it('names the offsets and their number', () => {
-  expect(lossSentence({ partition: 0, from: 10n, to: 14n })).toBe(
+  const logs = new Map([
+    [0, { low: 14n, high: 20n }],
+    [1, { low: 0n, high: 19n }],
+  ])
+  const ranges = [0, 1].map((partition) => ({ partition, from: 0n, to: 20n, next: 10n }))
+  expect(lossesOf(ranges, logs).map(({ sentence }) => sentence)).toEqual([
     '4 offsets of partition 0, from 10 to 13, are no longer in the log and were not read.',
-  )
-  expect(lossSentence({ partition: 1, from: 7n, to: 8n })).toBe('Offset 7 of partition 1 is no longer in the log and was not read.')
+    'Offset 19 of partition 1 is no longer in the log and was not read.',
+  ])
 })

@@ -8,7 +8,6 @@ import type {
   ReplayState,
   ReplayView,
 } from '../../../admin/replay/replay-admin.ts'
-import { withoutSubjects } from '../../../admin/replay/replay-plan.ts'
 import type { ReplayRange } from '../../../ingest/replay-job.ts'
 import type { Database, Sql } from '../../../std/sql.ts'
 import { sqlArray } from '../../../std/sql-array.ts'
@@ -81,7 +80,7 @@ async function create(tx: Sql, order: ReplayOrder, act: ReplayAct): Promise<stri
       order.eventRate,
       order.sendRate,
       order.cap,
-      JSON.stringify(withoutSubjects(order.plan)),
+      JSON.stringify(order.plan),
       order.confirmed,
       act.owner,
       act.because,

@@ -1,5 +1,4 @@
-import type { ReplayClaim, ReplayJob, ReplayJobs, ReplayRange, ReplayTurn } from '../../../ingest/replay-job.ts'
-import { lossSentence, type ReplayLoss } from '../../../ingest/replay-loss.ts'
+import type { ReplayClaim, ReplayJob, ReplayJobs, ReplayLoss, ReplayRange, ReplayTurn } from '../../../ingest/replay-job.ts'
 import { nextRelease } from '../../../model/replay-ramp.ts'
 import { REPLAY_WAITING, sumCounts, type ReplayCount, type ReplayFilter } from '../../../model/replay.ts'
 import type { Database, Sql } from '../../../std/sql.ts'
@@ -141,7 +140,7 @@ async function lost(tx: Sql, of: ReplayClaim, losses: readonly ReplayLoss[]): Pr
     )
     if (rows.length === 0) continue
     taken.push(loss)
-    await audit(tx, of.id, 'lost', of.owner, lossSentence(loss))
+    await audit(tx, of.id, 'lost', of.owner, loss.sentence)
   }
   if (taken.length === 0) return
   const counts = taken.map(({ partition, from, to }) => ({
@@ -153,7 +152,7 @@ async function lost(tx: Sql, of: ReplayClaim, losses: readonly ReplayLoss[]): Pr
   await tx.query(`UPDATE worker.replay_jobs SET counts = $2::jsonb, detail = concat_ws(' ', detail, $3::text) WHERE id = $1`, [
     of.id,
     JSON.stringify(sumCounts(job.counts, counts)),
-    taken.map(lossSentence).join(' '),
+    taken.map(({ sentence }) => sentence).join(' '),
   ])
 }
 

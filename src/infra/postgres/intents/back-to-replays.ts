@@ -2,7 +2,7 @@ import { REPLAY_WAITING } from '../../../model/replay.ts'
 
 /**
  * Common table expression over the intents `theirs (id, replay_job)`, whose pause is over: those of replays are released once more by their
- * jobs, with the ramp and the rate of the job, and a job that was done is done again afterwards. What was set aside was released and not sent,
+ * jobs, with the ramp and the rate of the job, and a job that was done is done again afterwards. They were released and not sent,
  * so the job has released so many fewer. Goes with {@link dueAgain}.
  */
 export const backToReplays = `

@@ -27,7 +27,7 @@ export interface RehearsedRange extends Pick<ReplayReading, 'group' | 'topic' | 
  *
  * @throws {OperatorError} the topic cannot be read
  */
-export async function rehearsal(
+export async function rehearseRange(
   { kafka, accept }: Config,
   database: Database,
   consumer: Consumer,
