@@ -17,6 +17,7 @@ import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
 import type { LogAdmin } from '../../src/ingest/log-admin.ts'
 import type { Consumer } from '../../src/model/consumer.ts'
 import type { ReplayFilter } from '../../src/model/replay.ts'
+import { systemClock } from '../../src/std/clock.ts'
 import { OperatorError } from '../../src/std/failure.ts'
 import type { Database } from '../../src/std/sql.ts'
 import { configure, WHOLE_TABLE_MS, withDatabase, withKafka } from './connections.ts'
@@ -25,7 +26,6 @@ import { partitionNumbers } from './offsets-reset.ts'
 import { renderJson } from './render-json.ts'
 import type { Terminal } from './terminal.ts'
 import { wholeNumber } from './whole-number.ts'
-import { DAY_MS } from '../../src/std/day.ts'
 
 interface Selection extends TypedReplayFilter {
   readonly group: string

@@ -1,9 +1,9 @@
-import type { ActivePause } from '../infra/postgres/admin/postgres-pause-admin.ts'
+import type { OperatorOrders } from '../infra/postgres/admin/operator-orders.ts'
 import type { Pause } from '../model/pause.ts'
 import { backoff } from '../std/backoff.ts'
 import type { Clock } from '../std/clock.ts'
 
-/** The pauses that this process follows. */
+/** The pauses that this process follows, and whether operators want anything else, which is read with them. */
 export interface PauseWatch {
   /** Reads the pauses, and retries until the database answers or `signal` aborts: nothing is fetched or claimed before. */
   first(signal: AbortSignal): Promise<void>
@@ -11,19 +11,24 @@ export interface PauseWatch {
   poll(): Promise<void>
   /** The pauses that are not over, as they were read last, the oldest first. */
   current(): readonly Pause[]
+  /** A replay of dead letters of the group was requested, as far as was read last. */
+  wantsLetters(group: string): boolean
+  /** A replay of a range was ordered in a group of this process, and is not over. */
+  wantsReplay(): boolean
 }
 
 export function createPauseWatch(of: {
-  readonly read: () => Promise<readonly ActivePause[]>
+  readonly read: () => Promise<OperatorOrders>
   /** Called with all pauses after every reading, whether they have changed or not. */
   readonly apply: (pauses: readonly Pause[]) => void
-  /** Called after every reading that succeeded: what waits for a pause that is over goes on. */
+  /** Called after every reading that found intents set aside: what waits for a pause that is over goes on. */
   readonly wake: () => Promise<void>
   readonly onWaiting: (error: unknown) => void
   readonly clock: Clock
 }): PauseWatch {
   const { clock } = of
   let known: readonly { readonly pause: Pause; readonly endsAt: number }[] = []
+  let orders: Omit<OperatorOrders, 'pauses'> = { setAside: false, letters: [], replays: false }
 
   // Durations, not times of day: the clocks of the database and of this process may differ.
   const current = () => known.filter(({ endsAt }) => endsAt > clock.monotonic()).map(({ pause }) => pause)
@@ -31,7 +36,9 @@ export function createPauseWatch(of: {
   async function read(): Promise<void> {
     try {
       const from = clock.monotonic()
-      known = (await of.read()).map(({ pause, leftMs }) => ({ pause, endsAt: leftMs === null ? Infinity : from + leftMs }))
+      const { pauses, ...others } = await of.read()
+      orders = others
+      known = pauses.map(({ pause, leftMs }) => ({ pause, endsAt: leftMs === null ? Infinity : from + leftMs }))
     } finally {
       of.apply(current())
     }
@@ -39,9 +46,11 @@ export function createPauseWatch(of: {
 
   return {
     current,
+    wantsLetters: (group) => orders.letters.includes(group),
+    wantsReplay: () => orders.replays,
     async poll() {
       await read()
-      await of.wake()
+      if (orders.setAside) await of.wake()
     },
     async first(signal) {
       for (let tries = 1; !signal.aborted; tries++) {

@@ -1,6 +1,7 @@
 import { channelNames } from '../../src/daemon/compose/channels.ts'
 import type { IntentStore } from '../../src/delivery/intent-store.ts'
 import { createIntentStore } from '../../src/infra/postgres/intents/postgres-intent-store.ts'
+import type { Sql } from '../../src/std/sql.ts'
 import type { MigratedDatabase } from './migrated-database.ts'
 
 export interface PlanNode {
@@ -13,7 +14,10 @@ export interface PlanNode {
 }
 
 /** The plan, with what was really read, of the one statement that `use` runs; undone. */
-export async function planOf(database: MigratedDatabase, use: (store: IntentStore) => Promise<unknown>): Promise<readonly PlanNode[]> {
+export async function planOf(
+  database: MigratedDatabase,
+  use: (store: IntentStore, sql: Sql) => Promise<unknown>,
+): Promise<readonly PlanNode[]> {
   const undo = new Error('undo')
   let plan: PlanNode | undefined
   await database
@@ -25,7 +29,7 @@ export async function planOf(database: MigratedDatabase, use: (store: IntentStor
           return []
         },
       }
-      await use(createIntentStore({ ...database, sql: explaining }, { channels: channelNames }))
+      await use(createIntentStore({ ...database, sql: explaining }, { channels: channelNames }), explaining)
       throw undo
     })
     .catch((error: unknown) => {

@@ -1,5 +1,5 @@
 import { databaseSentence } from '../../admin/database-sentence.ts'
-import { activePauses } from '../../infra/postgres/admin/postgres-pause-admin.ts'
+import { readOrders } from '../../infra/postgres/admin/operator-orders.ts'
 import type { IntentStore } from '../../delivery/intent-store.ts'
 import type { Observe } from '../../model/fact.ts'
 import type { Clock } from '../../std/clock.ts'
@@ -12,7 +12,7 @@ import type { Group } from './groups.ts'
 /** Intents that were set aside are made due in batches for so long at most; the next reading continues. Milliseconds. */
 const WAKE_MS = 1_000
 
-/** The pauses in the database, as the groups of this process follow them. */
+/** The pauses in the database, as the groups of this process follow them, and the orders beside them. */
 export function composePauses(of: {
   readonly groups: readonly Group[]
   readonly sql: Sql
@@ -23,7 +23,11 @@ export function composePauses(of: {
 }): PauseWatch {
   const { store, clock } = of
   return createPauseWatch({
-    read: () => activePauses(of.sql),
+    read: () =>
+      readOrders(
+        of.sql,
+        of.groups.map(({ id }) => id),
+      ),
     apply: applyPauses(of.groups, of.observe),
     async wake() {
       const until = clock.monotonic() + WAKE_MS

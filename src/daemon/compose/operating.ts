@@ -20,7 +20,7 @@ import { composeReports, type Reports } from './reports.ts'
 /** Interval and deadline of the database probe for readiness; milliseconds. */
 const PROBE_MS = 1_000
 const PROBE_DEADLINE_MS = 5_000
-/** How often the pauses of operators are read; milliseconds. */
+/** How often the pauses and other orders of operators are read; milliseconds. */
 const PAUSES_MS = 2_000
 /** Interval of the watchdog; milliseconds. */
 const LOOK_MS = 1_000
@@ -63,7 +63,7 @@ export function composeOperating(
   const pauses = composePauses({ groups, sql: prompt, store: intentStore, clock, observe, onWaiting: (sentence) => log.warn(sentence) })
   const isPaused = (group: string) => isGroupPaused(pauses.current(), group)
   const takesNothing = (group: string) => of.process().quietSince !== null || isPaused(group)
-  const replays = composeReplays(shared, groups, pools, isPaused)
+  const replays = composeReplays(shared, groups, pools, isPaused, () => pauses.wantsReplay())
   const reports = composeReports({ ...of, pauses, config, channels, database, statements, clock })
 
   return {
@@ -95,7 +95,7 @@ export function composeOperating(
       tasks.schedule('pauses', PAUSES_MS, PROBE_DEADLINE_MS + pools.delivery.longestStatementMs, () => pauses.poll())
       tasks.schedule('slow statements', LOOK_MS, PROBE_DEADLINE_MS, () => statements.check())
       replays.schedule(tasks)
-      scheduleLetters(tasks, { groups, pools, isHeld: takesNothing, clock, observe, signal })
+      scheduleLetters(tasks, { groups, pools, isHeld: takesNothing, isWanted: (group) => pauses.wantsLetters(group), clock, observe, signal })
     },
   }
 }

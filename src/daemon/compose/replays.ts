@@ -8,9 +8,9 @@ import type { Tasks } from '../periodic-tasks.ts'
 import type { Group, Shared } from './groups.ts'
 import type { Pools } from './pools.ts'
 
-/** How often a running replay is turned, and how often an idle process looks for one; milliseconds. */
+/** How often a running replay is turned, and how often an idle process claims one that was ordered; milliseconds. */
 const TURN_MS = 1_000
-const LOOK_MS = 5_000
+const LOOK_MS = 2_000
 /** A reader that leaves its group, and the batch that it still holds; milliseconds. */
 const LEAVE_MS = 60_000
 
@@ -20,6 +20,8 @@ export function composeReplays(
   groups: readonly Pick<Group, 'id' | 'consumer' | 'reader'>[],
   pools: Pick<Pools, 'accept' | 'delivery'>,
   isPaused: (group: string) => boolean,
+  /** Whether any may be claimed; otherwise no statement is made. */
+  isWanted: () => boolean,
 ): ReplayRunner & { schedule(tasks: Tasks): void } {
   const { kafka, admin, clock, observe, owner } = shared
   const runner = createReplayRunner({
@@ -41,7 +43,9 @@ export function composeReplays(
         'replays',
         LOOK_MS,
         workMs,
-        () => runner.turn(),
+        async () => {
+          if (runner.isBusy() || isWanted()) await runner.turn()
+        },
         () => (runner.isBusy() ? TURN_MS : LOOK_MS),
       )
     },

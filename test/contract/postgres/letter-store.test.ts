@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { DeadLetterFilter } from '../../../src/admin/dead-letters/dead-letter-admin.ts'
 import { createDeadLetterAdmin } from '../../../src/infra/postgres/admin/postgres-dead-letter-admin.ts'
 import { createForgetter } from '../../../src/infra/postgres/admin/postgres-forgetter.ts'
+import { readOrders } from '../../../src/infra/postgres/admin/operator-orders.ts'
 import { createLetterStore } from '../../../src/infra/postgres/ingest/postgres-letter-store.ts'
 import type { PassedRecord } from '../../../src/ingest/accept-store.ts'
 import type { RequestedLetter } from '../../../src/ingest/letter-store.ts'
@@ -85,9 +86,12 @@ test('letters are grouped by what failed alike, those of older versions too, and
   ])
 })
 
-test('a requested replay reads the record byte by byte as it was given', async () => {
+test('a requested replay is among the orders of its group, and reads the record byte by byte as it was given', async () => {
   await giveUp({})
+  const groups = ['another-group', group]
+  expect((await readOrders(db.sql, groups)).letters).toEqual([])
   const letter = await request(0n, true)
+  expect((await readOrders(db.sql, groups)).letters).toEqual([group])
   expect(letter).toMatchObject({ group, topic: 'topic', partition: 0, allowOlder: true, replays: 0 })
   const { offset, timestamp, key, value, headers } = record(0n)
   expect(letter.record).toEqual({

@@ -1,9 +1,11 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vitest'
 import { channelNames } from '../../../src/daemon/compose/channels.ts'
 import type { IntentStore, SetAside } from '../../../src/delivery/intent-store.ts'
+import { readOrders } from '../../../src/infra/postgres/admin/operator-orders.ts'
 import { createPauseAdmin } from '../../../src/infra/postgres/admin/postgres-pause-admin.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
 import type { PauseTarget } from '../../../src/model/pause.ts'
+import type { Sql } from '../../../src/std/sql.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { intentNodes, planOf, touchedBy, type PlanNode } from '../../support/statement-plan.ts'
 import { campaignId, insertIntents, request, rowOf } from './intent-rows.ts'
@@ -122,7 +124,22 @@ describe('intents under a pause', () => {
   })
 })
 
-const plan = (use: (store: IntentStore) => Promise<unknown>): Promise<readonly PlanNode[]> => planOf(database, use)
+test('the orders of operators are read as one: every pause, the oldest first, and whether intents are set aside', async () => {
+  expect(await readOrders(database.sql, ['mailers'])).toEqual({ pauses: [], setAside: false, letters: [], replays: false })
+  await database.sql.query('TRUNCATE worker.pauses RESTART IDENTITY')
+  const first = await begin(campaign, 60_000)
+  for (let partition = 2; partition <= 10; partition++) await begin({ scope: 'partition', group: 'mailers', target: String(partition) })
+  await due(1, { type: 'user.signed_up', campaign: campaignId })
+  await aside(first)
+  const { pauses, ...others } = await readOrders(database.sql, ['mailers'])
+  const ids = Array.from({ length: 10 }, (_, index) => String(index + 1))
+  expect(pauses.map(({ pause }) => pause.id)).toEqual(ids)
+  expect(pauses.map(({ leftMs }) => leftMs === null)).toEqual(ids.map((id) => id !== '1'))
+  expect((await createPauseAdmin(database).active()).map(({ id }) => id)).toEqual(ids)
+  expect(others).toEqual({ setAside: true, letters: [], replays: false })
+})
+
+const plan = (use: (store: IntentStore, sql: Sql) => Promise<unknown>): Promise<readonly PlanNode[]> => planOf(database, use)
 
 describe.each([
   { scope: 'campaign', target: campaignId },
@@ -145,6 +162,11 @@ describe.each([
     const waking = intentNodes(await plan((one) => one.wakePaused()))
     expect(new Set(waking.map((node) => node['Index Name']))).toEqual(new Set(['intents_paused', 'intents_pkey']))
     for (const node of waking) expect(touchedBy(node)).toBeLessThanOrEqual(1)
+    await database.sql.query('ANALYZE worker.intents')
+    // An explained statement has no rows.
+    const reading = intentNodes(await plan((_, sql) => readOrders(sql, ['mailers']).catch(() => undefined)))
+    expect(reading.map((node) => node['Index Name'])).toEqual(['intents_paused'])
+    for (const node of reading) expect(touchedBy(node)).toBeLessThanOrEqual(1)
     await createPauseAdmin(database).end({ scope, group: null, target }, 'ops')
     const ending = intentNodes(await plan((one) => one.wakePaused()))
     for (const node of ending) expect(touchedBy(node)).toBeLessThanOrEqual(1_000)

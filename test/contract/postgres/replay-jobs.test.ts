@@ -4,6 +4,7 @@ import type { ReplayOrder } from '../../../src/admin/replay/replay-admin.ts'
 import { moveReplay } from '../../../src/admin/replay/replay-moves.ts'
 import { PlanTally } from '../../../src/admin/replay/replay-plan.ts'
 import { createForgetter } from '../../../src/infra/postgres/admin/postgres-forgetter.ts'
+import { readOrders } from '../../../src/infra/postgres/admin/operator-orders.ts'
 import { createPauseAdmin } from '../../../src/infra/postgres/admin/postgres-pause-admin.ts'
 import { createReplayAdmin } from '../../../src/infra/postgres/admin/postgres-replay-admin.ts'
 import { createReplayJobs } from '../../../src/infra/postgres/ingest/postgres-replay-jobs.ts'
@@ -121,6 +122,21 @@ describe('a job', () => {
     expect(await jobs().claim([group], 'two', 60_000)).toBeNull()
     await moveReplay(admin(), earlier, 'cancel', act)
     expect((await claimed('two')).id).toBe(later)
+  })
+
+  it('is among the orders of its group while it is queued or under way, and not while it is paused or when it is over', async () => {
+    const wanted = async (of = group) => (await readOrders(db.sql, [of])).replays
+    expect(await wanted()).toBe(false)
+    const id = await order()
+    expect([await wanted(), await wanted('another-group')]).toEqual([true, false])
+    await claimed()
+    expect(await wanted()).toBe(true)
+    await moveReplay(admin(), id, 'pause', act)
+    expect(await wanted()).toBe(false)
+    await moveReplay(admin(), id, 'resume', act)
+    expect(await wanted()).toBe(true)
+    await moveReplay(admin(), id, 'cancel', act)
+    expect(await wanted()).toBe(false)
   })
 
   it('that is paused is not claimed until it is resumed, and continues at its cursor', async () => {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { applyPauses, pauseNotes } from '../../../src/daemon/compose/apply-pauses.ts'
 import { createPauseWatch } from '../../../src/daemon/pause-watch.ts'
+import type { OperatorOrders } from '../../../src/infra/postgres/admin/operator-orders.ts'
 import type { ActivePause } from '../../../src/infra/postgres/admin/postgres-pause-admin.ts'
 import type { Fact } from '../../../src/model/fact.ts'
 import type { Pause } from '../../../src/model/pause.ts'
@@ -21,17 +22,25 @@ const pauseOf = (change: Partial<Pause> = {}): Pause => ({
 function watching() {
   const clock = createAutoAdvancingClock()
   const applied: (readonly string[])[] = []
-  const state: { answer: readonly ActivePause[] | Error; answersAfter: number | null; woken: number; waiting: number } = {
+  const orders: Omit<OperatorOrders, 'pauses'> = { setAside: true, letters: [], replays: false }
+  const state: {
+    answer: readonly ActivePause[] | Error
+    orders: Omit<OperatorOrders, 'pauses'>
+    answersAfter: number | null
+    woken: number
+    waiting: number
+  } = {
     answer: [],
+    orders,
     answersAfter: null,
     woken: 0,
     waiting: 0,
   }
   const watch = createPauseWatch({
     async read() {
-      if (clock.slept.length === state.answersAfter) return [{ pause: pauseOf(), leftMs: null }]
+      if (clock.slept.length === state.answersAfter) return { ...state.orders, pauses: [{ pause: pauseOf(), leftMs: null }] }
       if (state.answer instanceof Error) throw state.answer
-      return state.answer
+      return { ...state.orders, pauses: state.answer }
     },
     apply: (pauses) => void applied.push(pauses.map(({ id }) => id)),
     async wake() {
@@ -57,6 +66,17 @@ test('without the database the last known pauses are kept, each until its own en
   expect(applied).toEqual([['1', '2'], ['1', '2'], ['1']])
   expect(watch.current().map(({ id }) => id)).toEqual(['1'])
   expect(state.woken).toBe(1)
+})
+
+test('nothing is woken where nothing is set aside, and letters and replays are wanted as they were read last', async () => {
+  const { state, watch } = watching()
+  expect([watch.wantsLetters('a'), watch.wantsReplay()]).toEqual([false, false])
+  state.orders = { setAside: false, letters: ['a'], replays: true }
+  await watch.poll()
+  state.answer = new Error('away')
+  await expect(watch.poll()).rejects.toThrow('away')
+  expect([watch.wantsLetters('a'), watch.wantsLetters('b'), watch.wantsReplay()]).toEqual([true, false, true])
+  expect(state.woken).toBe(0)
 })
 
 test('the first reading is repeated until the database answers', async () => {

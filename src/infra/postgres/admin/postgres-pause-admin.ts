@@ -1,7 +1,7 @@
 import type { PauseAdmin } from '../../../admin/pauses/pause-admin.ts'
 import type { Pause, PauseScope, PauseTarget } from '../../../model/pause.ts'
 import { OperatorError } from '../../../std/failure.ts'
-import type { Session, Sql } from '../../../std/sql.ts'
+import type { Session } from '../../../std/sql.ts'
 import { isActivePause } from '../intents/paused-intents.ts'
 
 /** A pause that is not over, and for how long it lasts by the database's clock; null: until it is resumed. Milliseconds. */
@@ -10,19 +10,21 @@ export interface ActivePause {
   readonly leftMs: number | null
 }
 
-/** The pauses that are not over, the oldest first. Throws SqlError. */
-export async function activePauses(sql: Sql): Promise<readonly ActivePause[]> {
-  const rows = await sql.query<PauseRow & { readonly left_ms: number | null }>(
-    `SELECT ${columns}, (extract(epoch FROM ends_at - now()) * 1000)::float8 AS left_ms FROM worker.pauses AS p WHERE ${isActivePause} ORDER BY id`,
-  )
-  return rows.map((row) => ({ pause: pauseOf(row), leftMs: row.left_ms }))
+/** The row of an active pause, by {@link pauseColumns}. */
+export interface ActivePauseRow extends PauseRow {
+  readonly left_ms: number | null
+}
+
+export function activePauseOf(row: ActivePauseRow): ActivePause {
+  return { pause: pauseOf(row), leftMs: row.left_ms }
 }
 
 /** The pauses for operators. Throws SqlError. */
 export function createPauseAdmin(database: Session): PauseAdmin {
   const { sql } = database
   return {
-    active: async () => (await activePauses(sql)).map(({ pause }) => pause),
+    active: async () =>
+      (await sql.query<PauseRow>(`SELECT ${columns} FROM worker.pauses AS p WHERE ${isActivePause} ORDER BY p.id`)).map(pauseOf),
     begin: ({ forMs, owner, reason, ...target }, extend) =>
       database.transaction(async (tx) => {
         // Of pauses that have ended by themselves: the index of those that were not ended knows no time.
@@ -77,6 +79,9 @@ interface PauseRow {
 }
 
 const columns = 'id::text AS id, scope, group_name, target, owner, reason, began_at, ends_at'
+
+/** The select list of an active pause. */
+export const pauseColumns = `${columns}, (extract(epoch FROM ends_at - now()) * 1000)::float8 AS left_ms`
 
 function pauseOf(row: PauseRow): Pause {
   const { id, scope, group_name: group, target, owner, reason, began_at: since, ends_at: until } = row

@@ -11,7 +11,7 @@ const SET_ASIDE = 1_000
 const WOKEN = 1_000
 
 /** In the words of the index `intents_paused`. */
-const isSetAside = `state = 'pending' AND reason = '${PAUSED}'`
+export const isSetAside = `state = 'pending' AND reason = '${PAUSED}'`
 
 /** Condition on a pause `p`: it is not over. */
 export const isActivePause = `p.ended_at IS NULL AND (p.ends_at IS NULL OR p.ends_at > now())`

@@ -22,7 +22,7 @@ it('a cancellation looks for the intents of the job once, and ends them a thousa
       return ids.length
     },
   }
-  const moved = await moveReplay(admin, '7', 'cancel', { who: 'ada', reason: 'a test' })
+  const moved = await moveReplay(admin, '7', 'cancel', { owner: 'ada', because: 'a test' })
   expect(moved).toEqual({ before: 'running', cancelled: 2_500 })
   expect(calls).toEqual(['unclaimed of 7', '1000 from 0', '1000 from 1000', '500 from 2000'])
 })
