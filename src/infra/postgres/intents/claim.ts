@@ -16,7 +16,9 @@ import { isDeferred } from './deferred.ts'
  */
 export async function claim(sql: Sql, request: ClaimRequest): Promise<readonly Intent[]> {
   const { campaigns, accounts, classes } = request.without
-  const rows = await sql.query<IntentRow>(accounts.length === 0 ? claimStatement : claimStatementPastAccounts, [
+  const isPastAccounts = accounts.length > 0
+  const isOfDeferred = request.deferred.length > 0
+  const rows = await sql.query<IntentRow>(claimStatements[isPastAccounts ? 'past' : 'any'][isOfDeferred ? 'deferred' : 'due'], [
     request.group,
     request.channel,
     request.kinds.map(({ kind, version }) => `${kind}/${version}`),
@@ -25,12 +27,12 @@ export async function claim(sql: Sql, request: ClaimRequest): Promise<readonly I
     request.leaseMs,
     request.order,
     campaigns,
-    request.deferred.map(({ destination }) => destination),
-    request.deferred.map(({ permits }) => permits),
-    request.deferredShare,
     classes,
     request.replays,
-    ...(accounts.length === 0 ? [] : [accounts]),
+    ...(isOfDeferred
+      ? [request.deferred.map(({ destination }) => destination), request.deferred.map(({ permits }) => permits), request.deferredShare]
+      : []),
+    ...(isPastAccounts ? [accounts] : []),
   ])
   return rows.map(intentOf)
 }
@@ -65,19 +67,30 @@ export async function renew(sql: Sql, claims: readonly Claim[], leaseMs: number)
   return claims.map(() => null)
 }
 
-const walk = (notPassedOver: string, position: number, before: readonly string[]) => `
+const walk = (notPassedOver: string, position: number, before: readonly string[], { all, replays }: Room) => `
   SELECT id FROM worker.intents
    WHERE group_name = $1 AND channel = $2 AND class = ($7::text[])[${position}]
      AND state IN ('pending', 'ambiguous') AND due_at <= now()
      AND kind || '/' || version = ANY ($3::text[]) AND ${notPassedOver}
    ORDER BY due_at, id
-   LIMIT least($4::int - (SELECT least(count(*), $11::int) FROM deferred)${before.map((name) => ` - (SELECT count(*) FROM ${name})`).join('')},
-               CASE WHEN ($7::text[])[${position}] = 'replay' THEN greatest(0, $13::int - (SELECT count(*) FROM deferred WHERE class = 'replay')) END)
+   LIMIT least(${all}${before.map((name) => ` - (SELECT count(*) FROM ${name})`).join('')},
+               CASE WHEN ($7::text[])[${position}] = 'replay' THEN ${replays} END)
      FOR UPDATE SKIP LOCKED`
+
+/** How many due intents a claim may take, and how many of replays. */
+interface Room {
+  readonly all: string
+  readonly replays: string
+}
+const roomOfDue: Room = { all: '$4::int', replays: '$10::int' }
+const roomBesideDeferred: Room = {
+  all: '$4::int - (SELECT least(count(*), $13::int) FROM deferred)',
+  replays: `greatest(0, $10::int - (SELECT count(*) FROM deferred WHERE class = 'replay'))`,
+}
 
 /** Deferred intents of replays are claimed while no live one is due. */
 const mayReplay = `
-  ($13 > 0 AND NOT EXISTS (
+  ($10 > 0 AND NOT EXISTS (
     SELECT FROM worker.intents WHERE group_name = $1 AND channel = $2 AND class = 'live' AND state IN ('pending', 'ambiguous') AND due_at <= now()))`
 
 // Live ones of a destination before its others; by id, which is the order of accepting. After an outage of many endpoints, deferred intents of
@@ -85,7 +98,7 @@ const mayReplay = `
 const deferred = (notPassedOver: string) => `
   SELECT id, class FROM (
     SELECT claimable.id, claimable.class, count(*) FILTER (WHERE claimable.class = 'replay') OVER (ROWS UNBOUNDED PRECEDING) AS replays
-      FROM unnest($9::text[], $10::int[]) AS d (destination, permits)
+      FROM unnest($11::text[], $12::int[]) AS d (destination, permits)
      CROSS JOIN LATERAL (
        SELECT id, class FROM worker.intents
         WHERE group_name = $1 AND channel = $2 AND destination = d.destination AND ${isDeferred}
@@ -93,20 +106,30 @@ const deferred = (notPassedOver: string) => `
         ORDER BY (class <> 'live'), id
         LIMIT d.permits
           FOR UPDATE SKIP LOCKED) AS claimable) AS counted
-   WHERE class <> 'replay' OR replays <= $13
+   WHERE class <> 'replay' OR replays <= $10
    LIMIT $4`
 
 // From here on a deferred intent is due like any other, in case its worker is lost. The ids reach the UPDATE as an array, so that it uses
 // the primary key whatever sizes the planner assumes. Deferred ones beyond the limit are locked needlessly: they are few.
-const statementFor = (notPassedOver: string) => `
+const walksOf = (notPassedOver: string, room: Room) => `
+first AS MATERIALIZED (${walk(notPassedOver, 1, [], room)}),
+second AS MATERIALIZED (${walk(notPassedOver, 2, ['first'], room)}),
+third AS MATERIALIZED (${walk(notPassedOver, 3, ['first', 'second'], room)}),
+due AS MATERIALIZED (SELECT id FROM first UNION ALL SELECT id FROM second UNION ALL SELECT id FROM third)`
+
+/** Chooses among due intents alone. Most claims are such, and to plan the search for deferred ones, too, takes more than half as long again. */
+const dueOf = (notPassedOver: string) => `
+WITH ${walksOf(notPassedOver, roomOfDue)},
+chosen AS MATERIALIZED (SELECT id FROM due),`
+
+const deferredAndDueOf = (notPassedOver: string) => `
 WITH deferred AS MATERIALIZED (${deferred(notPassedOver)}),
-first AS MATERIALIZED (${walk(notPassedOver, 1, [])}),
-second AS MATERIALIZED (${walk(notPassedOver, 2, ['first'])}),
-third AS MATERIALIZED (${walk(notPassedOver, 3, ['first', 'second'])}),
-due AS MATERIALIZED (SELECT id FROM first UNION ALL SELECT id FROM second UNION ALL SELECT id FROM third),
+${walksOf(notPassedOver, roomBesideDeferred)},
 chosen AS MATERIALIZED (
   (SELECT id FROM deferred LIMIT $4::int - (SELECT count(*) FROM due)) UNION ALL SELECT id FROM due
-),
+),`
+
+const claimOf = (choice: string) => `${choice}
 claimed AS (
   UPDATE worker.intents
      SET state = 'claimed', owner = $5, claims = claims + 1, lease_until = clock_timestamp() + $6 * interval '1 millisecond',
@@ -130,13 +153,17 @@ UPDATE worker.intents
        due_at = CASE WHEN state = 'ambiguous' THEN greatest(due_at, clock_timestamp() + $4 * interval '1 millisecond') ELSE due_at END
  WHERE id = ANY (ARRAY(SELECT id FROM ours))`
 
-const notOfClasses = `class <> ALL ($12::text[])`
+const notOfClasses = `class <> ALL ($9::text[])`
 const notOfCampaigns = `campaign_id <> ALL ($8::uuid[])`
-const claimStatement = statementFor(`(${notOfClasses} OR ${notOfCampaigns})`)
-// A statement of its own, because accounts are seldom passed over: it reads and hashes their campaigns once.
-const claimStatementPastAccounts = statementFor(
-  `(${notOfClasses} OR ${notOfCampaigns} AND campaign_id NOT IN (SELECT c.id FROM platform.campaigns AS c WHERE c.account_id = ANY ($14::uuid[])))`,
-)
+const notOfAny = `(${notOfClasses} OR ${notOfCampaigns})`
+const notOfAccounts = (parameter: string) =>
+  `(${notOfClasses} OR ${notOfCampaigns} AND campaign_id NOT IN (SELECT c.id FROM platform.campaigns AS c WHERE c.account_id = ANY (${parameter}::uuid[])))`
+
+const claimStatements = {
+  any: { due: claimOf(dueOf(notOfAny)), deferred: claimOf(deferredAndDueOf(notOfAny)) },
+  // Statements of their own, because accounts are seldom passed over: they read and hash their campaigns once.
+  past: { due: claimOf(dueOf(notOfAccounts('$11'))), deferred: claimOf(deferredAndDueOf(notOfAccounts('$14'))) },
+}
 
 const releaseStatement = `
 WITH ours AS MATERIALIZED (
