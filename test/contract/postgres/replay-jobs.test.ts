@@ -82,6 +82,7 @@ const after = async () => (await intents()).map(({ state, reason }) => `${String
 const key = (name: string) => `${group} ${name}`
 const cursorOf = async (id: string) => (await admin().find(id))?.ranges[0]?.next
 const writerOf = (job: ReplayJob) => createReplayStore(db, job, mailChannels)
+const wanted = async (of = group) => (await readOrders(db.sql, [of])).replays
 
 describe('a job', () => {
   it('is claimed by one process, and by another once the lease is over', async () => {
@@ -125,7 +126,6 @@ describe('a job', () => {
   })
 
   it('is among the orders of its group while it is queued or under way, and not while it is paused or when it is over', async () => {
-    const wanted = async (of = group) => (await readOrders(db.sql, [of])).replays
     expect(await wanted()).toBe(false)
     const id = await order()
     expect([await wanted(), await wanted('another-group')]).toEqual([true, false])
