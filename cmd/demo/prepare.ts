@@ -1,3 +1,5 @@
+import { DEAD_LETTER_MS } from '../../src/admin/topics/topic-plan.ts'
+import { topicSettings } from '../../src/catalogue/event-topics.ts'
 import { tablesOf } from '../../src/consumers/registry.ts'
 import { openDatabase } from '../../src/infra/postgres/client/postgres-database.ts'
 import { migrate } from '../../src/infra/postgres/schema/migrate-schema.ts'
@@ -18,7 +20,10 @@ const PARTITIONS = 10
 /** The topic and its dead-letter topics, made where they are missing. */
 export async function prepareTopics(admin: LogAdmin, servers: Servers): Promise<void> {
   await admin.connect()
-  for (const name of [servers.topic, ...deadLetterTopics(servers)]) await admin.createTopic({ name, partitions: PARTITIONS })
+  await admin.createTopic({ name: servers.topic, partitions: PARTITIONS })
+  // As `workerctl topics plan` wants them.
+  const config = topicSettings(DEAD_LETTER_MS)
+  for (const name of deadLetterTopics(servers)) await admin.createTopic({ name, partitions: PARTITIONS, config })
 }
 
 /**

@@ -41,7 +41,7 @@ export interface TopicStep {
 
 /** Days that a dead letter is kept: as long as its event's outcome by default (`DEDUPE_DAYS`), far beyond the week that brokers keep records. */
 const DEAD_LETTER_DAYS = 90
-const DEAD_LETTER_MS = DEAD_LETTER_DAYS * 86_400_000
+export const DEAD_LETTER_MS = DEAD_LETTER_DAYS * 86_400_000
 
 /**
  * What would make the topics as they are wanted. Nothing of it removes partitions or deletes records. A dead-letter topic has at
