@@ -11,6 +11,7 @@ import type { Report } from '../../cmd/demo/once.ts'
 import { cleanEnvironment } from '../../stack/worker-environment.ts'
 import { startSmtpSink } from '../../stack/smtp-sink.ts'
 import { freshDatabase } from '../support/fresh.ts'
+import { runWorkerctl } from '../integration/workerctl-fixture.ts'
 
 /** What may be exported for production in the shell where somebody tries the demo. */
 const exported = { DATABASE_URL: 'postgresql://nobody@127.0.0.1:1/production', KAFKA_BROKERS: '127.0.0.1:1', LEADERBOARD_SWEEP_MS: 'wrong' }
@@ -117,6 +118,15 @@ describe('the demo', () => {
         expect(report).toMatchObject({ events: 60, acknowledged: 60, positions: { wrong: 0 }, lag: nothing })
       }
       expect(smtp.counters.mails).toBeGreaterThan(60)
+      const plan = await runWorkerctl(['topics', 'plan', '--json'], {
+        KAFKA_BROKERS: servers.DEMO_KAFKA_BROKERS,
+        KAFKA_TOPIC: 'domain-events-demo',
+        KAFKA_GROUP_PREFIX: 'demo-',
+        DATABASE_URL: database.url,
+      })
+      const letters = JSON.parse(plan.out).topics.filter(({ of }: { of: string }) => of === 'dead-letters')
+      expect(letters).not.toEqual([])
+      expect(letters.filter(({ action }: { action: string }) => action !== 'keep')).toEqual([])
     } finally {
       await Promise.all([database.drop(), smtp.stop()])
     }
