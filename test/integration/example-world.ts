@@ -30,17 +30,17 @@ const HOUR_MS = 3_600_000
 export interface ExampleWorld extends AsyncDisposable {
   readonly fixture: Fixture
   /** The same example with what only this world has: its topic, a fingerprint that is computed, and files in a folder of its own. */
-  substituted(args: readonly string[]): readonly string[]
-  run(args: readonly string[], environment?: Readonly<Record<string, string>>): Promise<Ran>
+  readonly substituted: (args: readonly string[]) => readonly string[]
+  readonly run: (args: readonly string[], environment?: Readonly<Record<string, string>>) => Promise<Ran>
   /** A file of the examples, such as `events.json`. */
-  write(name: string, text: string): Promise<void>
-  read(name: string): Promise<string>
+  readonly write: (name: string, text: string) => Promise<void>
+  readonly read: (name: string) => Promise<string>
   /** Replaces all intents by 4711 and 4712 in this state. */
-  intents(state: string): Promise<void>
+  readonly intents: (state: string) => Promise<void>
   /** Every group has read everything. */
-  caughtUp(): Promise<void>
+  readonly caughtUp: () => Promise<void>
   /** Every dead letter is open again. */
-  reopened(): Promise<unknown>
+  readonly reopened: () => Promise<unknown>
 }
 
 export async function createExampleWorld(): Promise<ExampleWorld> {
@@ -73,7 +73,7 @@ export async function createExampleWorld(): Promise<ExampleWorld> {
     caughtUp: () => catchUp(fixture),
     reopened: () => fixture.sql.query(`UPDATE worker.dead_letters SET state = 'open', requested_at = NULL`),
     [Symbol.asyncDispose]: async () => {
-      folder.remove()
+      await folder.remove()
       await fixture[Symbol.asyncDispose]()
     },
   }
@@ -136,20 +136,20 @@ async function seedLog({ sql, topic, variables }: Fixture): Promise<void> {
 
 /** What groups that have read everything, and failed at some of it, leave in the database. */
 async function seedTables(fixture: Fixture): Promise<void> {
-  const { sql, topic, group, groups } = fixture
+  const { sql, topic, groups } = fixture
   await catchUp(fixture)
   for (const name of groups) {
     // Since when the group runs: facts before it need no outcome.
     await sql.query(
       `INSERT INTO worker.outcomes (group_name, event_id, type, content_hash, topic, partition, "offset", outcome, at)
        VALUES ($1, gen_random_uuid(), 'campaign.milestone_reached', '\\x00', $2, 0, 0, 'accepted', now() - interval '30 days')`,
-      [group(name), topic],
+      [fixture.group(name), topic],
     )
   }
   await sql.query(
     `INSERT INTO worker.outcomes (group_name, event_id, type, content_hash, topic, partition, "offset", outcome, effects)
      VALUES ($1, $2, 'user.signed_up', '\\x00', $3, 0, 0, 'accepted', '{mail}')`,
-    [group('reward-workers'), ids.event, topic],
+    [fixture.group('reward-workers'), ids.event, topic],
   )
   const letters = [
     [3, LETTER, 'invalid-data', 'open', null],
@@ -161,7 +161,7 @@ async function seedTables(fixture: Fixture): Promise<void> {
     await sql.query(
       `INSERT INTO worker.dead_letters (group_name, topic, partition, "offset", type, reason, state, requested_at, error)
        VALUES ($1, $2, $3, $4, 'user.signed_up', $5, $6, CASE $6 WHEN 'requested' THEN now() END, $7)`,
-      [group('email-workers'), topic, partition, offset, reason, state, error],
+      [fixture.group('email-workers'), topic, partition, offset, reason, state, error],
     )
   }
   await sql.query('ALTER TABLE worker.replay_jobs ALTER COLUMN id RESTART WITH 12')
@@ -181,16 +181,17 @@ async function seedTables(fixture: Fixture): Promise<void> {
 }
 
 /** Progress rows and committed offsets at the end of the log. */
-async function catchUp({ sql, admin, topic, group, groups }: Fixture): Promise<void> {
+async function catchUp(fixture: Fixture): Promise<void> {
+  const { sql, admin, topic, groups } = fixture
   const ends = new Map([...(await admin.ranges(topic))].map(([partition, { high }]) => [partition, high]))
   for (const name of groups) {
     for (const [partition, end] of ends) {
       await sql.query(
         `INSERT INTO worker.progress (group_name, topic, partition, next_offset, exempt_below) VALUES ($1, $2, $3, $4, 0)
          ON CONFLICT (group_name, topic, partition) DO UPDATE SET next_offset = $4`,
-        [group(name), topic, partition, end],
+        [fixture.group(name), topic, partition, end],
       )
     }
-    await admin.setCommitted(group(name), topic, ends)
+    await admin.setCommitted(fixture.group(name), topic, ends)
   }
 }

@@ -423,10 +423,8 @@ const helps = verbHelps()
 const examplesOf = (verb: string) => helps.find((help) => help.verb === verb)?.examples ?? []
 
 it('every verb of workerctl has an expectation for each example of its help, and there are no others', () => {
-  const counts = (of: readonly (readonly [string, number])[]) => Object.fromEntries(of)
-  expect(counts(Object.entries(verbs).map(([verb, { examples }]) => [verb, examples.length]))).toEqual(
-    counts(helps.map(({ verb, examples }) => [verb, examples.length])),
-  )
+  const expected = Object.entries(verbs).map(([verb, { examples }]) => [verb, examples.length])
+  expect(Object.fromEntries(expected)).toEqual(Object.fromEntries(helps.map(({ verb, examples }) => [verb, examples.length])))
 })
 
 describe('the examples in the help of', () => {

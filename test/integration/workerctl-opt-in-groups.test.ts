@@ -61,7 +61,12 @@ test('explain and forget name a group that runs only when named once it has prog
   const group = `${s.prefix}analytics-workers`
   const letters = `${s.topic}.${group}.dlq`
   await s.admin.createTopic({ name: letters, partitions: 1 })
-  const explain = async () => (await s.workerctl(['explain', '--event', randomUUID()])).out
+  const eventId = randomUUID()
+  await s.database.sql.query(
+    `INSERT INTO worker.outcomes (group_name, event_id, type, content_hash, topic, partition, "offset", outcome) VALUES ($1, $2, 'user.verified', '\\x00', $3, 0, 0, 'accepted')`,
+    [s.group, eventId, s.topic],
+  )
+  const explain = async () => (await s.workerctl(['explain', '--event', eventId])).out
   const forget = async () => (await s.workerctl(['forget', '--user', randomUUID(), '--dry-run'])).out
   expect(await explain()).not.toContain(group)
   expect(await forget()).not.toContain(letters)
