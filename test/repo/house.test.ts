@@ -44,7 +44,6 @@ describe('files of the program', () => {
     ).toEqual(librarys)
     // The time of day, compared with times that others wrote: of records, and of rows, where a bound holds whatever comes of it.
     const calendars = [
-      'cmd/catalogue/rehearse.ts',
       'cmd/workerctl/dlq-context.ts',
       'cmd/workerctl/events-search.ts',
       'cmd/workerctl/offsets-reset.ts',
