@@ -43,7 +43,7 @@ async function lookFor(
 }
 
 /** Waits until all work is done and `workerctl status` says that nothing is wrong. */
-export async function mended(fixture: Fixture, variables: Readonly<Record<string, string>> = {}): Promise<void> {
+export async function fixed(fixture: Fixture, variables: Readonly<Record<string, string>> = {}): Promise<void> {
   await fixture.drained()
   await nothingIsWrong(fixture, variables)
 }

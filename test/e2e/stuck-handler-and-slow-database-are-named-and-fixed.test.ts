@@ -4,10 +4,10 @@ import { proxiedUrl } from '../support/faults/proxied-url.ts'
 import { startTcpProxy } from '../support/faults/tcp-proxy.ts'
 import { startFrozenTransaction } from '../support/frozen-transaction.ts'
 import { createFixture } from '../support/fixture.ts'
-import { mended, namedFirst, runPrintedSql } from '../support/planted-incident.ts'
+import { fixed, namedFirst, runPrintedSql } from '../support/planted-incident.ts'
 import { Platform } from '../support/platform.ts'
 
-test('workerctl status names the event on which a handler is stuck, a hanging statement and a slow database, and after the mends of the runbook each event has its effect once', async () => {
+test('workerctl status names the event on which a handler is stuck, a hanging statement and a slow database, and after the fixes of the runbook each event has its effect once', async () => {
   await using fixture = await createFixture({ partitions: 1 })
   const outcomes = await createFailingTables(fixture.sql, ['worker.outcomes'])
   await using proxy = await startTcpProxy({ target: { port: Number(new URL(fixture.databaseUrl).port) } })
@@ -22,7 +22,7 @@ test('workerctl status names the event on which a handler is stuck, a hanging st
   }
   await fixture.daemon(far).ready()
   await signUp()
-  await mended(fixture)
+  await fixed(fixture)
 
   // A handler that is stuck: the row that every accept of the partition moves is locked, and its holder hangs.
   const mails = fixture.group('email-workers')
@@ -33,7 +33,7 @@ test('workerctl status names the event on which a handler is stuck, a hanging st
   const stuck = await namedFirst(fixture, new RegExp(at))
   expect(stuck.line).toContain('for a lock of')
   expect(await runPrintedSql(fixture, stuck.command)).toEqual([{ pg_terminate_backend: true }])
-  await mended(fixture)
+  await fixed(fixture)
 
   // A handler whose statement does not return, without a lock that anybody could end.
   await outcomes.inject('PERFORM pg_sleep(600)')
@@ -46,7 +46,7 @@ test('workerctl status names the event on which a handler is stuck, a hanging st
     `SELECT pg_cancel_backend(pid) FROM pg_stat_activity
       WHERE application_name LIKE 'kafka-worker%' AND state = 'active' AND query_start < now() - interval '2 seconds'`,
   )
-  await mended(fixture)
+  await fixed(fixture)
 
   // A database that answers, but slowly.
   proxy.latency(150)
@@ -54,7 +54,7 @@ test('workerctl status names the event on which a handler is stuck, a hanging st
   const slow = await namedFirst(fixture, /^The database is slow: a round trip to it takes \d{3,} ms from here/, far)
   expect(slow.command).toBe("psql -c 'SELECT * FROM pg_stat_activity'")
   proxy.latency(0)
-  await mended(fixture, far)
+  await fixed(fixture, far)
 
   expect(fixture.smtp.mails.flatMap(({ recipients }) => recipients).toSorted()).toEqual(people.toSorted())
 })
