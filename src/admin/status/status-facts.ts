@@ -24,7 +24,7 @@ export interface SlowSession {
   readonly forMs: number
 }
 
-/** Intents of one kind and reason that ended `dead` in the last 24 hours and were not retried. */
+/** Intents of one kind and reason, among the newest 50,000, that ended `dead` in the last 24 hours and were not retried. */
 export interface DeadIntents {
   readonly group: string
   readonly kind: string
@@ -42,7 +42,7 @@ export interface OpenWork {
   readonly abandoned: number
 }
 
-/** The port to the database for what lag does not say. Every query reads a bounded number of rows, or those of a day. */
+/** The port to the database for what lag does not say. Every query reads a bounded number of rows. */
 export interface StatusReader {
   deadLetters(): Promise<readonly RecentDeadLetters[]>
   deadIntents(): Promise<readonly DeadIntents[]>
