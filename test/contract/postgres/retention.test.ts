@@ -92,6 +92,26 @@ test('rows older than the window and its margin are deleted, but nothing younger
   expect((await run())?.deleted.size).toBe(0)
 })
 
+test('pauses are deleted once they have been over for the window; one that lasts stays, however old it is', async () => {
+  const rows = [
+    { target: 'ended', ends: null, ended: ago(91, 1) },
+    { target: 'over', ends: ago(91, 1), ended: null },
+    { target: 'ended-late', ends: ago(91, 1), ended: ago(91, -1) },
+    { target: 'over-late', ends: ago(91, -1), ended: null },
+    { target: 'until-resumed', ends: null, ended: null },
+    { target: 'ends-later', ends: ago(-1), ended: null },
+  ]
+  for (const { target, ends, ended } of rows) {
+    await db.sql.query(
+      `INSERT INTO worker.pauses (scope, target, owner, reason, began_at, ends_at, ended_at) VALUES ('channel', $1, 'ops', 'test', $2, $3, $4)`,
+      [target, ago(400), ends, ended],
+    )
+  }
+  expect((await run({ batchRows: 1 }))?.deleted).toEqual(new Map<string, number>([['pauses', 2]]))
+  const left = await db.sql.query<{ target: string }>('SELECT target FROM worker.pauses ORDER BY id')
+  expect(left.map(({ target }) => target)).toEqual(['ended-late', 'over-late', 'until-resumed', 'ends-later'])
+})
+
 test('events of the outbox are deleted three days after they were published; those that are not published stay', async () => {
   const rows = [
     { key: 'old', published: ago(3, 1), failed: null },

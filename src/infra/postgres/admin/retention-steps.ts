@@ -11,6 +11,7 @@ export type RetentionTable =
   | 'reward_codes'
   | 'outbox'
   | 'replay_jobs'
+  | 'pauses'
 
 export interface RetentionBatch {
   readonly deleted: number
@@ -30,7 +31,7 @@ export interface RetentionStep {
 
 /**
  * Outcomes are deleted before intents: in between, the key of the intent alone prevents a second effect. No step touches progress,
- * suppressions, an intent that is unfinished or held, or an event of the outbox that is not published.
+ * suppressions, an intent that is unfinished or held, an event of the outbox that is not published, or a pause that is not over.
  */
 export const retentionSteps: readonly RetentionStep[] = [
   byAge('outcomes', 'dedupe'),
@@ -43,6 +44,7 @@ export const retentionSteps: readonly RetentionStep[] = [
   withoutCampaign('recalculations', 'committed_at'),
   withoutCampaign('reward_codes', 'at'),
   { table: 'replay_jobs', age: 'dedupe', begin: '', batch: finishedReplays },
+  { table: 'pauses', age: 'dedupe', begin: '', batch: pausesOver },
 ]
 
 /**
@@ -201,3 +203,19 @@ SELECT count(*)::int AS deleted FROM gone`
     },
   }
 }
+
+/** Pauses that were ended, or ended by themselves, before the window. Without a lock: the role of a daemon may not change pauses. */
+async function pausesOver(tx: Sql, { before, limit }: { before: Date; limit: number }): Promise<RetentionBatch> {
+  const [row] = await tx.query<{ deleted: number }>(pausesOverStatement, [before, limit])
+  const deleted = row?.deleted ?? 0
+  return { deleted, cursor: deleted < limit ? null : '' }
+}
+
+const pausesOverStatement = `
+WITH gone AS (
+  DELETE FROM worker.pauses
+   WHERE id = ANY (ARRAY(SELECT id FROM worker.pauses WHERE coalesce(ended_at, ends_at) < $1::timestamptz ORDER BY id LIMIT $2))
+     AND coalesce(ended_at, ends_at) < $1::timestamptz
+  RETURNING 1
+)
+SELECT count(*)::int AS deleted FROM gone`
