@@ -7,7 +7,7 @@ import { openLogDestination } from '../../src/infra/telemetry/log-destination.ts
 import { createLog, type Log } from '../../src/infra/telemetry/log.ts'
 import { systemClock } from '../../src/std/clock.ts'
 import { OperatorError, asSentence } from '../../src/std/failure.ts'
-import { createForwarder } from '../../src/supervisor/forward-request.ts'
+import { createForwarder, forwardedVerbs } from '../../src/supervisor/forward-request.ts'
 import { LOOPBACK, createProcessReports } from '../../src/supervisor/process-reports.ts'
 import { spawnProcess } from '../../src/supervisor/spawn-process.ts'
 import { createSupervisor, type Supervisor } from '../../src/supervisor/supervisor.ts'
@@ -49,7 +49,8 @@ export async function main({ early }: { readonly early: readonly string[] }): Pr
   const reports = createProcessReports({ processes, isStopping: () => supervisor.isStopping(), stallMs, clock: systemClock })
   let server: HealthServer
   try {
-    const admin = createAdminRoutes({ token: adminToken, access, verbs: quietVerbs((on) => passQuiet(supervisor, on)) })
+    const verbs = { ...quietVerbs((on) => passQuiet(supervisor, on)), ...forwardedVerbs({ processes, token: adminToken }) }
+    const admin = createAdminRoutes({ token: adminToken, access, verbs })
     const suppressions = token === undefined ? null : createForwarder({ processes })
     server = await startHealthServer({ host, port, ...reports, suppressions, admin })
   } catch (error) {

@@ -1,22 +1,17 @@
 import type { Command } from 'commander'
-import type { Config } from '../../config/load.ts'
-import { oldestUnread } from '../../src/admin/pauses/oldest-unread.ts'
-import type { PauseAdmin } from '../../src/admin/pauses/pause-admin.ts'
+import { beginPause, endPause } from '../../src/admin/pauses/change-pauses.ts'
 import { lengthInWords, pauseLength } from '../../src/admin/pauses/pause-length.ts'
-import { noPauseSentence, pauseSentences, retentionLeft, type RetentionLeft } from '../../src/admin/pauses/pause-report.ts'
 import { pauseTarget } from '../../src/admin/pauses/pause-target.ts'
-import type { OperatorGroup } from '../../src/admin/operator-group.ts'
 import { requireShowable } from '../../src/admin/showable-text.ts'
 import { channelNames } from '../../src/daemon/compose/channels.ts'
 import { eventTypes } from '../../src/events/catalogue/catalogue.ts'
 import { createPauseAdmin } from '../../src/infra/postgres/admin/postgres-pause-admin.ts'
 import { createProgressAdmin } from '../../src/infra/postgres/admin/postgres-progress-admin.ts'
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
-import { pauseScopes, pauseSentence, type Pause, type PauseScope, type PauseTarget } from '../../src/model/pause.ts'
+import { pauseScopes, pauseSentence, type Pause, type PauseScope } from '../../src/model/pause.ts'
 import { stamp } from '../../src/std/ago.ts'
 import { systemClock } from '../../src/std/clock.ts'
 import { OperatorError } from '../../src/std/failure.ts'
-import type { Database } from '../../src/std/sql.ts'
 import { configure, withDatabase, withKafka } from './connections.ts'
 import { renderJson } from './render-json.ts'
 import { renderTable } from './render-table.ts'
@@ -152,22 +147,21 @@ async function pause(scope: PauseScope, [target, partition]: Typed, options: Set
   }
   const done = await withDatabase(config, async (database) => {
     await checkSchema(database.sql)
-    const admin = createPauseAdmin(database)
-    const group = groups.find(({ id }) => id === paused.group)
-    // Before the pause begins: a partition that does not exist is refused.
-    const stopsReading = scope === 'group' || scope === 'partition'
-    const retention = group === undefined || !stopsReading ? null : await retentionOf(config, database, paused, group)
-    await requireExisting(paused, admin)
-    const begun = await admin.begin(request, options.extend === true)
-    if (begun.is === 'exists') {
-      throw new OperatorError(`There is a pause already, ${pauseSentence(begun.pause)}: add --extend to replace it, or resume it.`)
-    }
-    return { ...begun, retention, inFlight: await admin.inFlight(paused) }
+    return beginPause(
+      request,
+      { replace: options.extend === true, way: 'add --extend' },
+      {
+        groups,
+        pauses: createPauseAdmin(database),
+        progress: createProgressAdmin(database),
+        withLog: (work) => withKafka(config, work),
+        now: () => systemClock.now(),
+      },
+    )
   })
-  const sentences = pauseSentences(done.pause, done.inFlight, done.retention, systemClock.now())
-  if (options.json === true) return terminal.out(renderJson({ ...done, sentences }))
+  if (options.json === true) return terminal.out(renderJson(done))
   terminal.out(`${done.is === 'begun' ? 'Done' : 'Extended'}: ${pauseSentence(done.pause)}.`)
-  for (const sentence of sentences) terminal.out(sentence)
+  for (const sentence of done.sentences) terminal.out(sentence)
 }
 
 async function resume(scope: PauseScope, [target, partition]: Typed, options: SetOptions, terminal: Terminal): Promise<void> {
@@ -176,10 +170,7 @@ async function resume(scope: PauseScope, [target, partition]: Typed, options: Se
   const by = requireShowable('--owner', options.owner)
   const ended = await withDatabase(config, async (database) => {
     await checkSchema(database.sql)
-    const admin = createPauseAdmin(database)
-    const found = await admin.end(paused, by)
-    if (found !== null) return found
-    throw new OperatorError(noPauseSentence(paused, await admin.active()))
+    return endPause(paused, by, createPauseAdmin(database))
   })
   if (options.json === true) return terminal.out(renderJson({ ended }))
   terminal.out(`Resumed: ${pauseSentence(ended)}. Running daemons follow within about 2 s.`)
@@ -229,34 +220,4 @@ function lengthOf({ for: length, untilResumed }: Pick<SetOptions, 'for' | 'until
     throw new OperatorError('Say how long: give either --for with a time such as 2h, or --until-resumed.')
   }
   return length === undefined ? null : pauseLength(length)
-}
-
-async function requireExisting({ scope, target }: PauseTarget, admin: PauseAdmin): Promise<void> {
-  if (scope !== 'campaign' && scope !== 'destination') return
-  if (await admin.exists(scope, target)) return
-  throw new OperatorError(`There is no ${scope} ${target}: ${scope === 'campaign' ? 'no campaign' : 'no row of webhooks'} has this id.`)
-}
-
-/** Of all partitions of the group, or of the one that is named, which must exist. */
-async function retentionOf(
-  config: Config,
-  database: Database,
-  { scope, target }: PauseTarget,
-  group: OperatorGroup,
-): Promise<RetentionLeft> {
-  const { id, topic } = group
-  return withKafka(config, async (admin) => {
-    const positions = new Map((await createProgressAdmin(database).readProgress(id, topic)).map((row) => [row.partition, row.next]))
-    const ranges = await admin.ranges(topic)
-    if (scope === 'partition' && !ranges.has(Number(target))) {
-      throw new OperatorError(`Topic ${topic} has no partition ${target}: it has ${ranges.size}, numbered from 0.`)
-    }
-    const meant = [...ranges].filter(([partition]) => scope === 'group' || partition === Number(target))
-    const from = new Map(meant.map(([partition, { low }]) => [partition, positions.get(partition) ?? low]))
-    const retention = Number((await admin.topicConfig(topic)).get('retention.ms') ?? -1)
-    const now = systemClock.now()
-    // Where records are kept forever their age does not matter.
-    const oldest = retention < 0 ? null : await oldestUnread(admin, topic, from, ranges, { now, reachMs: retention })
-    return retentionLeft(topic, retention < 0 ? null : retention, oldest, now)
-  })
 }

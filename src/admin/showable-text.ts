@@ -7,10 +7,11 @@ const LONGEST = 200
  * What an operator says of a decision: who takes it and why. It is kept with the decision, and shown in listings, and that of pauses in logs,
  * health and `/status` as well; `workerctl forget` does not find it.
  *
+ * @param option as it is given: an option of a command, or a field of a request
  * @param longest characters at most
  * @throws {OperatorError} a text is empty, too long or several lines, or holds an address.
  */
-export function requireShowable(option: '--owner' | '--because' | '--note', text: string, longest = LONGEST): string {
+export function requireShowable(option: '--owner' | '--because' | '--note' | 'owner' | 'because', text: string, longest = LONGEST): string {
   const shown = text.trim()
   if (shown.includes('@'))
     throw new OperatorError(`${option} is kept and shown to others: give no address, but a name, a team or a ticket.`)

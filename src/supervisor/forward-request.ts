@@ -1,4 +1,5 @@
 import { request as send, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AdminAnswer, AdminVerb, OperatorVerbs } from '../infra/http/admin-routes.ts'
 import { LOOPBACK } from './process-reports.ts'
 import type { ProcessState } from './supervisor.ts'
 
@@ -24,6 +25,32 @@ export function createForwarder(of: { processes(): readonly ProcessState[] }) {
       response.end(body)
     }
   }
+}
+
+/**
+ * The verbs that one process does for all, by a process that listens. Each rejects when none does.
+ *
+ * @param token the `ADMIN_TOKEN` that the processes share; undefined: their verbs are off, as those of the supervisor
+ */
+export function forwardedVerbs(of: { processes(): readonly ProcessState[]; readonly token: string | undefined }): OperatorVerbs {
+  const verb =
+    (name: keyof OperatorVerbs): AdminVerb =>
+    async (body): Promise<AdminAnswer> => {
+      const port = of.processes().find((process) => process.port !== null)?.port ?? null
+      if (port === null) throw new Error('no process listens')
+      const response = await fetch(`http://${LOOPBACK}:${port}/admin/${name}`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${of.token ?? ''}`, 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+        signal: AbortSignal.timeout(DEADLINE_MS),
+      })
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the daemon of this build answers with an object of JSON
+      const answer = (await response.json()) as { readonly error?: string }
+      if (response.status === 200) return { done: answer }
+      const status = ([400, 404, 409] as const).find((each) => each === response.status) ?? 503
+      return { refused: answer.error ?? 'The process did not do it; try again.', status }
+    }
+  return { pause: verb('pause'), resume: verb('resume'), suppress: verb('suppress') }
 }
 
 async function forward(port: number, request: IncomingMessage, response: ServerResponse): Promise<void> {

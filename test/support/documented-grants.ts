@@ -7,7 +7,16 @@ export interface DocumentedGrant {
 
 /** The grants of docs/guide/security.md on the tables that operators decide in, for the daemon's role. */
 export function documentedGrants(): readonly DocumentedGrant[] {
-  const sql = /```sql\n(GRANT SELECT ON worker\.pauses [^`]*)```/.exec(readFileSync('docs/guide/security.md', 'utf8'))?.[1] ?? ''
+  return grantsIn(/```sql\n(GRANT SELECT, DELETE ON worker\.pauses [^`]*)```/)
+}
+
+/** Those that the admin verbs of a daemon need beyond them. */
+export function documentedAdminGrants(): readonly DocumentedGrant[] {
+  return grantsIn(/```sql\n(GRANT INSERT, UPDATE ON worker\.pauses [^`]*)```/)
+}
+
+function grantsIn(block: RegExp): readonly DocumentedGrant[] {
+  const sql = block.exec(readFileSync('docs/guide/security.md', 'utf8'))?.[1] ?? ''
   return [...sql.matchAll(/GRANT ([A-Z, ]+) ON (\S+) TO worker_app;/g)].map(([, rights = '', table = '']) => ({
     table,
     rights: rights.split(', '),

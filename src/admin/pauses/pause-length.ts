@@ -6,12 +6,13 @@ const YEAR_MS = 365 * 86_400_000
 /**
  * How long a pause lasts, from `90s`, `30m`, `2h` or `3d`; milliseconds.
  *
+ * @param name of the option or field that it was given as
  * @throws {OperatorError} it is not such a length, or longer than a year.
  */
-export function pauseLength(text: string): number {
+export function pauseLength(text: string, name = '--for'): number {
   const ms = lengthIn(text)
   if (ms !== null && ms > 0 && ms <= YEAR_MS) return ms
-  throw new OperatorError(`--for is not a length of time up to a year: give a number with s, m, h or d, such as 30m, 2h or 3d.`)
+  throw new OperatorError(`${name} is not a length of time up to a year: give a number with s, m, h or d, such as 30m, 2h or 3d.`)
 }
 
 /** A length in the largest two units that say it, such as `2 h 5 min`; always at least `1 s`. */

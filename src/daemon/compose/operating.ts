@@ -14,6 +14,7 @@ import { DATABASE_PROBE } from '../watchdog.ts'
 import { composePauses } from './follow-pauses.ts'
 import type { Shared } from './groups.ts'
 import { scheduleLetters } from './letters.ts'
+import { composeOperatorVerbs } from './operator-verb-ports.ts'
 import { composeReplays } from './replays.ts'
 import { composeReports, type Reports } from './reports.ts'
 
@@ -76,6 +77,7 @@ export function composeOperating(
       const { sql } = pools.delivery
       const suppressions =
         token === undefined ? null : createSuppressionEndpoint({ token, unsubscribe: (request) => unsubscribe(sql, request) })
+      const verbs = composeOperatorVerbs({ config, database: pools.delivery, admin: of.admin, log, clock })
       const server = await startHealthServer({
         ...config.http,
         live: () => reports.live(),
@@ -84,7 +86,7 @@ export function composeOperating(
         lag: () => reports.lag(),
         metrics: () => metrics.render(),
         suppressions,
-        admin: createAdminRoutes({ token: adminToken, access: adminAccess, verbs: quietVerbs(quiet) }),
+        admin: createAdminRoutes({ token: adminToken, access: adminAccess, verbs: { ...quietVerbs(quiet), ...verbs } }),
       })
       tasks.schedule('watchdog', LOOK_MS, 0, async () => void [reports.live(), reports.ready()])
       return server
@@ -95,7 +97,15 @@ export function composeOperating(
       tasks.schedule('pauses', PAUSES_MS, PROBE_DEADLINE_MS + pools.delivery.longestStatementMs, () => pauses.poll())
       tasks.schedule('slow statements', LOOK_MS, PROBE_DEADLINE_MS, () => statements.check())
       replays.schedule(tasks)
-      scheduleLetters(tasks, { groups, pools, isHeld: takesNothing, isWanted: (group) => pauses.wantsLetters(group), clock, observe, signal })
+      scheduleLetters(tasks, {
+        groups,
+        pools,
+        isHeld: takesNothing,
+        isWanted: (group) => pauses.wantsLetters(group),
+        clock,
+        observe,
+        signal,
+      })
     },
   }
 }

@@ -18,17 +18,21 @@ export interface AdminRoutesOptions {
   readonly verbs: Readonly<Record<string, AdminVerb>>
 }
 
-/** Responds to one request; never rejects. */
-export type AdminRoutes = (request: IncomingMessage, response: ServerResponse) => Promise<void>
+export interface AdminRoutes {
+  /** Responds to one request; never rejects. */
+  (request: IncomingMessage, response: ServerResponse): Promise<void>
+  /** Those that are served; empty where the verbs are off. */
+  readonly paths: readonly string[]
+}
 
 /**
  * `POST /admin/<verb>`, guarded in this order: a token is configured, the connection comes from where it may, the token is shown. Only then the
- * verb and the body are looked at. No response repeats anything of the request.
+ * verb and the body are looked at. Nothing of the request is repeated but a word that nothing has, by the verbs.
  */
 export function createAdminRoutes({ token, access, verbs }: AdminRoutesOptions): AdminRoutes {
   const guard = token === undefined ? null : createBearerGuard(token)
   const names = Object.keys(verbs).map((name) => `/admin/${name}`)
-  return async (request, response) => {
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     if (guard === null) return refuse(response, 403, 'The admin verbs are off: set ADMIN_TOKEN and restart.')
     if (access === 'loopback' && !isFromHere(request))
       return refuse(response, 403, 'The admin verbs are served to this machine only: send the request here, or set ADMIN_ACCESS=public.')
@@ -42,6 +46,9 @@ export function createAdminRoutes({ token, access, verbs }: AdminRoutesOptions):
     try {
       const text = await readBody(request)
       if (text === null) return refuse(response, 413, `The body may have at most ${MOST_BODY_BYTES} bytes.`)
+      if (text.trim() !== '' && !isJson(request)) {
+        return refuse(response, 415, 'The Content-Type must be application/json: curl sends it with --json in place of -d.')
+      }
       const body = text.trim() === '' ? {} : objectOf(text)
       if (body === null) return refuse(response, 400, 'The body must be one JSON object, or empty.')
       const answer = await verb(body)
@@ -51,7 +58,15 @@ export function createAdminRoutes({ token, access, verbs }: AdminRoutesOptions):
       refuse(response, 503, 'Not done, because a server that it needs does not answer; try again.', { 'retry-after': '5' })
     }
   }
+  return Object.assign(answer, { paths: guard === null ? [] : names })
 }
+
+function isJson({ headers }: IncomingMessage): boolean {
+  return /^application\/json\s*(?:;|$)/i.test(headers['content-type'] ?? '')
+}
+
+/** The verbs that change rows of the database: one process does them for all. */
+export type OperatorVerbs = Readonly<Record<'pause' | 'resume' | 'suppress', AdminVerb>>
 
 /** The verbs that do what SIGTSTP and SIGCONT do. */
 export function quietVerbs(quiet: (on: boolean) => void): Readonly<Record<'quiet' | 'unquiet', AdminVerb>> {

@@ -87,8 +87,13 @@ async function answer(request: IncomingMessage, response: ServerResponse, option
       send(response, 200, 'text/plain; version=0.0.4; charset=utf-8', await options.metrics())
       return
     default:
-      sendJson(response, 404, { error: 'Not found; the paths are /livez, /readyz, /status, /lag and /metrics.' })
+      sendJson(response, 404, { error: notFound(options.admin?.paths ?? []) })
   }
+}
+
+function notFound(admin: readonly string[]): string {
+  const posted = admin.length === 0 ? '' : `, and with POST ${admin.join(', ')}`
+  return `Not found; the paths are /livez, /readyz, /status, /lag and /metrics${posted}.`
 }
 
 function sendReport(response: ServerResponse, report: HealthReport): void {

@@ -4,10 +4,13 @@ import { analyticsConsumer } from '../../../src/consumers/analytics/analytics-co
 import { readEventCounts } from '../../../src/consumers/analytics/event-counts.ts'
 import { migrate } from '../../../src/infra/postgres/schema/migrate-schema.ts'
 import { majorOf, newestVersion } from '../../../src/infra/postgres/schema/migration-set.ts'
-import { checkOwnTables, checkSchema } from '../../../src/infra/postgres/schema/schema-check.ts'
+import { createPauseAdmin } from '../../../src/infra/postgres/admin/postgres-pause-admin.ts'
+import { applyRetention } from '../../../src/infra/postgres/admin/retention.ts'
+import { adminNeeds, checkOwnTables, checkRights, checkSchema } from '../../../src/infra/postgres/schema/schema-check.ts'
 import { OperatorError } from '../../../src/std/failure.ts'
-import type { Sql } from '../../../src/std/sql.ts'
-import { documentedGrants, grantStatements } from '../../support/documented-grants.ts'
+import { systemClock } from '../../../src/std/clock.ts'
+import type { Database, Sql } from '../../../src/std/sql.ts'
+import { documentedAdminGrants, documentedGrants, grantStatements } from '../../support/documented-grants.ts'
 import { freshDatabase } from '../../support/fresh.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { openPool } from './open-pool.ts'
@@ -101,6 +104,33 @@ test('the documented grants on the tables that operators decide in are enough, a
   })
 })
 
+test('the documented grants let the daemon delete old pauses, and those of the admin verbs let it change them; each is needed', async () => {
+  const grants = documentedAdminGrants()
+  expect(grants).toEqual([{ table: 'worker.pauses', rights: ['INSERT', 'UPDATE'] }])
+  await withRole(async (role, sql, database) => {
+    for (const statement of grantStatements(role)) await db.sql.query(statement)
+    const pauses = createPauseAdmin(database)
+    const request = { scope: 'channel', target: 'email', group: null, owner: 'ops', reason: 'test', forMs: null } as const
+    for (const right of grants.flatMap(({ rights }) => rights)) {
+      expect(await refusal(checkRights(sql, adminNeeds))).toContain(
+        `may not ${right} on worker.pauses: run GRANT ${right} ON worker.pauses TO`,
+      )
+      await expect(pauses.begin(request, false)).rejects.toThrow('SQLSTATE 42501')
+      await db.sql.query(`GRANT ${right} ON worker.pauses TO ${role}`)
+    }
+    await expect(checkRights(sql, adminNeeds)).resolves.toBeUndefined()
+    expect(await pauses.begin(request, false)).toMatchObject({ is: 'begun' })
+    expect(await pauses.begin(request, true)).toMatchObject({ is: 'extended' })
+    expect(await pauses.end(request, 'ops')).toMatchObject({ target: 'email' })
+
+    await db.sql.query(`REVOKE INSERT, UPDATE ON worker.pauses FROM ${role}`)
+    await db.sql.query(`UPDATE worker.pauses SET ended_at = now() - interval '400 days'`)
+    const options = { dedupeDays: 90, historyDays: 30, clock: systemClock, budgetMs: 60_000 }
+    const report = await applyRetention(database, options, new AbortController().signal)
+    expect(report?.deleted).toEqual(new Map<string, number>([['pauses', 1]]))
+  })
+})
+
 test('the documented grants of a group with tables of its own are enough for it, and each of them is needed', async () => {
   const documented = /```sql\n(GRANT USAGE ON SCHEMA analytics [^`]*)```/.exec(readFileSync('docs/guide/security.md', 'utf8'))?.[1] ?? ''
   await migrate({ connectionString: db.url }, analyticsConsumer.tables)
@@ -151,7 +181,7 @@ test('a missing platform table is named', async () => {
 })
 
 /** Runs with a role of the test's own that may do nothing yet. */
-async function withRole(run: (role: string, sql: Sql) => Promise<void>): Promise<void> {
+async function withRole(run: (role: string, sql: Sql, database: Database) => Promise<void>): Promise<void> {
   const role = `role_${new URL(db.url).pathname.slice(1)}`
   const url = new URL(db.url)
   url.username = role
@@ -159,7 +189,7 @@ async function withRole(run: (role: string, sql: Sql) => Promise<void>): Promise
   await db.sql.query(`CREATE ROLE ${role} LOGIN PASSWORD 'secret'`)
   const pool = openPool(url.href)
   try {
-    await run(role, pool.sql)
+    await run(role, pool.sql, pool)
   } finally {
     await pool.end()
     await db.sql.query(`DROP OWNED BY ${role}`)

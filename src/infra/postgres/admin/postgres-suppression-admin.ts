@@ -6,6 +6,7 @@ import type {
   SuppressionLine,
 } from '../../../admin/suppressions/suppression-admin.ts'
 import type { Sql } from '../../../std/sql.ts'
+import { recordSuppression } from './unsubscribe.ts'
 
 export function createSuppressionAdmin(sql: Sql): SuppressionAdmin {
   return {
@@ -21,6 +22,7 @@ export function createSuppressionAdmin(sql: Sql): SuppressionAdmin {
            FROM worker.suppressions WHERE ${matches} ORDER BY at DESC, account_id, address_hash LIMIT $6`,
         [...parameters(filter), limit],
       ),
+    add: (suppression) => recordSuppression(sql, suppression),
     remove: async (filter) => {
       const [row] = await sql.query<{ removed: number }>(
         `WITH gone AS (DELETE FROM worker.suppressions WHERE ${matches} RETURNING 1) SELECT count(*)::int AS removed FROM gone`,

@@ -27,7 +27,7 @@ const needs: Needs = {
   'worker.breakers': ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
   'worker.suppressions': ['SELECT', 'INSERT'],
   'worker.template_versions': ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
-  'worker.pauses': ['SELECT'],
+  'worker.pauses': ['SELECT', 'DELETE'],
   'worker.outbox': ['SELECT', 'UPDATE', 'DELETE'],
   'platform.accounts': ['SELECT'],
   'platform.campaigns': ['SELECT'],
@@ -40,6 +40,9 @@ const needs: Needs = {
   'platform.webhooks': ['SELECT', 'UPDATE'],
   'platform.webhook_deliveries': ['SELECT', 'INSERT', 'UPDATE'],
 }
+
+/** What the admin verbs over HTTP do beyond that. */
+export const adminNeeds: Needs = { 'worker.pauses': ['INSERT', 'UPDATE'] }
 
 /**
  * Refuses a database that this build cannot work on: a schema older than its newest migration, one of a newer major, or a

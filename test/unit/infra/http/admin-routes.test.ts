@@ -22,15 +22,15 @@ async function serve(options: Partial<AdminRoutesOptions> = {}, from = '127.0.0.
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a server on a port has an address of this kind
   const { port } = server.address() as AddressInfo
-  const post = async (path: string, { authorization = `Bearer ${token}`, method = 'POST', body = '' } = {}) => {
+  const post = async (path: string, { authorization = `Bearer ${token}`, method = 'POST', body = '', type = 'application/json' } = {}) => {
     const response = await fetch(`http://127.0.0.1:${port}${path}`, {
       method,
-      headers: { authorization },
+      headers: { authorization, 'content-type': type },
       ...(body === '' ? {} : { body }),
     })
     return { status: response.status, text: await response.text(), headers: response.headers }
   }
-  return { post, calls }
+  return { post, calls, routes }
 }
 
 describe('the admin verbs', () => {
@@ -48,7 +48,8 @@ describe('the admin verbs', () => {
   })
 
   it('are refused with a sentence where no token is configured, whatever is shown', async () => {
-    const { post, calls } = await serve({ token: undefined, access: 'public' })
+    const { post, calls, routes } = await serve({ token: undefined, access: 'public' })
+    expect(routes.paths).toEqual([])
     for (const authorization of ['', 'Bearer', 'Bearer undefined', `Bearer ${token}`]) {
       const { status, text } = await post('/admin/quiet', { authorization })
       expect([status, text]).toEqual([403, '{"error":"The admin verbs are off: set ADMIN_TOKEN and restart."}\n'])
@@ -84,13 +85,21 @@ describe('the admin verbs', () => {
 
   it('are POST only, known by name, and take a small object of JSON', async () => {
     const { post, calls } = await serve()
-    expect((await post('/admin/quiet', { method: 'GET' })).status).toBe(405)
+    const got = await post('/admin/quiet', { method: 'GET' })
+    expect([got.status, got.headers.get('allow')]).toEqual([405, 'POST'])
     for (const path of ['/admin/', '/admin/QUIET', '/admin/constructor', '/admin/__proto__', '/admin/quiet/now']) {
       const { status, text } = await post(path)
       expect([status, text]).toEqual([404, '{"error":"Not found; the admin verbs are /admin/quiet, /admin/unquiet, /admin/fail."}\n'])
     }
     expect((await post('/admin/quiet', { body: 'hidden' })).text).toBe('{"error":"The body must be one JSON object, or empty."}\n')
     expect((await post('/admin/quiet', { body: '[]' })).status).toBe(400)
+    for (const type of ['application/x-www-form-urlencoded', 'text/plain;charset=UTF-8', 'application/jsonp']) {
+      const { status, text } = await post('/admin/quiet', { body: '{}', type })
+      expect([status, text]).toEqual([
+        415,
+        '{"error":"The Content-Type must be application/json: curl sends it with --json in place of -d."}\n',
+      ])
+    }
     expect((await post('/admin/quiet', { body: `{"a":"${'x'.repeat(5_000)}"}` })).status).toBe(413)
     expect(calls).toEqual([])
   })

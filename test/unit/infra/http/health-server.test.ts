@@ -2,6 +2,7 @@ import { connect } from 'node:net'
 import { once } from 'node:events'
 import { Agent, request } from 'node:http'
 import { afterEach, describe, expect, it } from 'vitest'
+import { createAdminRoutes, quietVerbs, type AdminRoutes } from '../../../../src/infra/http/admin-routes.ts'
 import { startHealthServer } from '../../../../src/infra/http/health-server.ts'
 import type { HealthReport, HealthServer } from '../../../../src/infra/http/health-server.ts'
 import { OperatorError } from '../../../../src/std/failure.ts'
@@ -14,7 +15,9 @@ afterEach(async () => {
   await Promise.all(running.splice(0).map((server) => server.close()))
 })
 
-async function start(options: { ready?: () => HealthReport; metrics?: () => Promise<string>; port?: number } = {}): Promise<HealthServer> {
+async function start(
+  options: { ready?: () => HealthReport; metrics?: () => Promise<string>; port?: number; admin?: AdminRoutes } = {},
+): Promise<HealthServer> {
   const server = await startHealthServer({
     host: '127.0.0.1',
     port: options.port ?? 0,
@@ -23,6 +26,7 @@ async function start(options: { ready?: () => HealthReport; metrics?: () => Prom
     status: async () => ({ groups: {} }),
     lag: async () => ({ groups: { 'email-workers': { lag: 9007199254740993n } } }),
     metrics: options.metrics ?? (() => Promise.resolve('up 1\n')),
+    ...(options.admin && { admin: options.admin }),
   })
   running.push(server)
   return server
@@ -70,7 +74,15 @@ describe('the health server', () => {
     const { url } = await start()
     const head = await fetch(`${url}/readyz`, { method: 'HEAD' })
     expect([head.status, await head.text()]).toEqual([200, ''])
-    expect((await fetch(`${url}/`)).status).toBe(404)
+    const found = await fetch(`${url}/`)
+    expect([found.status, await found.json()]).toEqual([
+      404,
+      { error: 'Not found; the paths are /livez, /readyz, /status, /lag and /metrics.' },
+    ])
+    const admin = createAdminRoutes({ token: 'token-of-some-length', access: 'loopback', verbs: quietVerbs(() => undefined) })
+    expect(await (await fetch(`${(await start({ admin })).url}/admin`)).json()).toEqual({
+      error: 'Not found; the paths are /livez, /readyz, /status, /lag and /metrics, and with POST /admin/quiet, /admin/unquiet.',
+    })
     const post = await fetch(`${url}/livez`, { method: 'POST', body: 'x' })
     expect([post.status, post.headers.get('allow')]).toEqual([405, 'GET, HEAD'])
   })
