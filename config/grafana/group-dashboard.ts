@@ -117,6 +117,18 @@ export const groupDashboard: Dashboard = {
           lines: [['{{state}}', 'sum by (state) (max by (channel, state) (kafka_worker_intents_pending{group=~"$group"}))']],
         },
         {
+          title: 'Open dead letters',
+          description: 'Those that wait for a decision, to 100,000 and no further; workerctl dlq groups shows them by cause.',
+          unit: 'short',
+          lines: [['open', 'max(kafka_worker_dead_letters_open{group=~"$group"})']],
+        },
+        {
+          title: 'Work for more processes',
+          description: 'Records and intents that more processes would do sooner: the number for autoscalers.',
+          unit: 'short',
+          lines: [['backlog', 'max(kafka_worker_scalable_backlog{group=~"$group"})']],
+        },
+        {
           title: 'Paused',
           description: '1 while the group does not fetch, by reason.',
           unit: 'short',

@@ -34,17 +34,22 @@ export const overviewDashboard: Dashboard = {
           lines: [['{{group}}', 'max by (group) (kafka_worker_intents_oldest_due_age_seconds{group=~"$group"})']],
         },
         {
+          title: 'Work for more processes',
+          description:
+            'Records and intents that more processes would do sooner: the number for autoscalers. Gaps mean that it could not be measured.',
+          unit: 'short',
+          lines: [['{{group}}', 'max by (group) (kafka_worker_scalable_backlog{group=~"$group"})']],
+        },
+        {
           title: 'Events a second by outcome',
           description: 'Records handled, by the outcome of the accept.',
           unit: 'ops',
-          width: 12,
           lines: [['{{group}} {{outcome}}', rate('group, outcome', 'kafka_worker_messages_total{group=~"$group"}')]],
         },
         {
           title: 'From event to effect',
           description: 'Half of all effects, and 95 of 100, come within this time.',
           unit: 's',
-          width: 12,
           lines: percentiles('group', 'kafka_worker_end_to_end_seconds_bucket{group=~"$group"}', [0.5, 0.95]),
         },
       ],
@@ -58,6 +63,20 @@ export const overviewDashboard: Dashboard = {
           unit: 'short',
           width: 6,
           lines: [['{{group}} {{reason}}', 'max by (group, reason) (kafka_worker_paused{group=~"$group"})']],
+        },
+        {
+          title: 'Pauses of operators',
+          description: 'Those that are not over, by scope; workerctl pause list names owner, reason and end of each.',
+          unit: 'short',
+          width: 6,
+          lines: [['{{scope}}', 'max by (scope) (kafka_worker_pauses) > 0']],
+        },
+        {
+          title: 'Open dead letters',
+          description: 'Those that wait for a decision, to 100,000 and no further; workerctl dlq groups shows them by cause.',
+          unit: 'short',
+          width: 6,
+          lines: [['{{group}}', 'max by (group) (kafka_worker_dead_letters_open{group=~"$group"})']],
         },
         {
           title: 'Dead letters in ten minutes',

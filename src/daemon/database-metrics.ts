@@ -1,11 +1,12 @@
 import type { Backlog, IntentStore } from '../delivery/intent-store.ts'
+import { countOpenLetters } from '../infra/postgres/ingest/open-letters.ts'
 import { countOutbox } from '../outbox/postgres-outbox-counts.ts'
 import type { Metrics } from '../infra/telemetry/metrics.ts'
 import type { Database } from '../std/sql.ts'
 import type { Pools } from './compose/pools.ts'
 import type { Clock } from '../std/clock.ts'
 
-/** The most intents counted per backlog, and events of the outbox. */
+/** The most intents counted per backlog, dead letters of a group, and events of the outbox. */
 const BACKLOG_LIMIT = 100_000
 /** The longest that a scrape waits for the count, in milliseconds; Prometheus gives up after 10 s. */
 const COUNT_DEADLINE_MS = 1_000
@@ -39,9 +40,11 @@ export function publishDatabase(
     const counts: Count[] = []
     for (const group of of.groups)
       counts.push({ group, backlog: await of.store.backlog(group, BACKLOG_LIMIT), oldest: await of.store.oldestDue(group) })
+    const letters = await countOpenLetters(of.pools.metrics.sql, of.groups, BACKLOG_LIMIT)
     const outbox = await countOutbox(of.pools.metrics.sql, BACKLOG_LIMIT)
     for (const state of ['due', 'failed'] as const) metrics.outboxPending.set({ state }, outbox[state])
     metrics.outboxOldest.set(outbox.oldestSeconds)
+    for (const { group, count } of letters) metrics.deadLettersOpen.set({ group }, count)
     metrics.intentsPending.reset()
     metrics.oldestDue.reset()
     for (const { group, backlog, oldest } of counts) {

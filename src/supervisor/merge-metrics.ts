@@ -9,6 +9,7 @@ export const sharedMetrics = [
   'kafka_worker_scalable_backlog',
   'kafka_worker_intents_pending',
   'kafka_worker_intents_oldest_due_age_seconds',
+  'kafka_worker_dead_letters_open',
   'kafka_worker_outbox_pending',
   'kafka_worker_outbox_oldest_age_seconds',
 ] as const

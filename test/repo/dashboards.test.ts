@@ -51,7 +51,7 @@ describe('the dashboards of Grafana', () => {
   it.each([
     [
       'kafka-worker',
-      'group_lag_seconds messages_total oldest_due dead_letters paused dependency_up end_to_end event_loop_delay database_pool',
+      'group_lag_seconds messages_total oldest_due dead_letters_total dead_letters_open paused worker_pauses scalable_backlog dependency_up end_to_end event_loop_delay database_pool',
     ],
     [
       'kafka-worker-group',

@@ -71,6 +71,7 @@ export function createMetrics(build: { readonly version: string }) {
     ]),
     recovered: counter('recovered_total', 'Events accepted again because the database had lost them.', ['group']),
     deadLetters: counter('dead_letters_total', 'Records put on the dead-letter topic.', ['group', 'reason']),
+    deadLettersOpen: gauge('dead_letters_open', 'Dead letters that wait for a decision of an operator, counted up to 100,000.', ['group']),
     paused: gauge('paused', '1 while the group does not fetch, by reason.', ['group', 'reason']),
     pauses: gauge('pauses', 'Pauses that operators have set and that are not over, by scope; the same in every process.', ['scope']),
     quietSince: gauge('quiet_since_timestamp_seconds', 'Since when the process takes no new work because of SIGTSTP; 0 while it does.', []),

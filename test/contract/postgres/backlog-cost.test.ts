@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { countOpenLetters } from '../../../src/infra/postgres/ingest/open-letters.ts'
 import { backlog, oldestDue } from '../../../src/infra/postgres/intents/due-counts.ts'
 import type { Sql } from '../../../src/std/sql.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
@@ -39,21 +40,41 @@ async function fill(sql: Sql, count: number): Promise<void> {
       [group, channel, due, state, reason, rows, index, kindOfWork],
     )
   }
+  for (const [index, [name, state]] of (
+    [
+      [group, 'open'],
+      [group, 'resolved'],
+      ['another', 'open'],
+    ] as const
+  ).entries()) {
+    await sql.query(
+      `INSERT INTO worker.dead_letters (group_name, topic, partition, "offset", reason, state)
+       SELECT $1, 'events', $2::int, n, 'not-json', $3 FROM generate_series(1, $4::int) AS n`,
+      [name, index, state, count],
+    )
+  }
+  await sql.query('VACUUM (ANALYZE) worker.dead_letters')
+  await sql.query('ALTER TABLE worker.dead_letters SET (autovacuum_enabled = false)')
   await sql.query('VACUUM (ANALYZE) worker.intents')
   // Pages are counted, and its own would count.
   await sql.query('ALTER TABLE worker.intents SET (autovacuum_enabled = false)')
 }
 
 /** What a scrape counts for one group. */
-const scrape = async (sql: Sql) => [await backlog(sql, group, LIMIT, channels), await oldestDue(sql, group, channels)]
+const scrape = async (sql: Sql) => [
+  await backlog(sql, group, LIMIT, channels),
+  await oldestDue(sql, group, channels),
+  await countOpenLetters(sql, [group, 'none'], LIMIT),
+]
 
 /** Pages of the table and its indexes that a piece of work touches, by the server's own statistics. */
 function touchedPages(database: MigratedDatabase, work: (sql: Sql) => Promise<unknown>): Promise<number> {
   return database.transaction(async (tx) => {
     await work(tx)
     const [row] = await tx.query<{ pages: number }>(
-      `SELECT (pg_stat_get_xact_blocks_fetched('worker.intents'::regclass) +
-          (SELECT sum(pg_stat_get_xact_blocks_fetched(indexrelid)) FROM pg_index WHERE indrelid = 'worker.intents'::regclass))::float8 AS pages`,
+      `SELECT sum(pg_stat_get_xact_blocks_fetched(t) +
+          (SELECT sum(pg_stat_get_xact_blocks_fetched(indexrelid)) FROM pg_index WHERE indrelid = t))::float8 AS pages
+         FROM unnest('{worker.intents,worker.dead_letters}'::regclass[]) AS t`,
     )
     return row?.pages ?? 0
   })
@@ -73,6 +94,11 @@ describe('what a scrape counts in the database', () => {
         'webhook deferred': LIMIT,
       })
       expect(await backlog(sql, 'another', LIMIT, channels)).toEqual([])
+      expect(await countOpenLetters(sql, [group, 'another', 'none'], 1_500)).toEqual([
+        { group, count: 1_500 },
+        { group: 'another', count: 1_500 },
+        { group: 'none', count: 0 },
+      ])
     }
   })
 

@@ -35,6 +35,11 @@ test('a locked table affects only the counts of a scrape: the last figures stay 
   await db.sql.query(
     `INSERT INTO worker.intents (group_name, kind, version, channel, key, campaign_id) VALUES ('email-workers', 'welcome', 1, 'email', 'one', gen_random_uuid())`,
   )
+  await db.sql.query(
+    `INSERT INTO worker.dead_letters (group_name, topic, partition, "offset", reason, state)
+     VALUES ('email-workers', 'events', 0, 1, 'not-json', 'open'), ('email-workers', 'events', 0, 2, 'not-json', 'discarded')`,
+  )
+  expect(valueOf(await metrics.render(), 'kafka_worker_dead_letters_open{group="email-workers"}')).toBe(1)
   const due = 'kafka_worker_intents_pending{group="email-workers",channel="email",state="due"}'
   expect(valueOf(await metrics.render(), due)).toBe(1)
 
