@@ -8,12 +8,14 @@ import type { Check, Seen } from '../../src/admin/doctor/check.ts'
 import { clockSeen, indexesSeen, migrationsSeen, serverSeen } from '../../src/admin/doctor/database-checks.ts'
 import { ENDPOINT_ANSWER_MS, endpointsSeen, MOST_ENDPOINTS } from '../../src/admin/doctor/endpoint-check.ts'
 import { groupsSeen } from '../../src/admin/doctor/group-check.ts'
+import { registrySeen } from '../../src/admin/doctor/registry-check.ts'
 import { deadLettersSeen, partitionsSeen, topicsSeen } from '../../src/admin/doctor/topic-checks.ts'
 import { findingOf } from '../../src/admin/doctor/way-out.ts'
 import { operatorGroups, type OperatorGroup } from '../../src/admin/operator-group.ts'
 import { compareTopics } from '../../src/admin/topics/apply-topics.ts'
 import { rightsOfGroup, rightsOfPublisher, type Grant } from '../../src/admin/topics/topic-rights.ts'
 import { eventTopics } from '../../src/catalogue/event-topics.ts'
+import { registerEvents } from '../../src/catalogue/registration.ts'
 import { knownGroups, listedConsumers, tablesOf } from '../../src/consumers/registry.ts'
 import { mailGroups } from '../../src/daemon/compose/consumers.ts'
 import { RelayUnavailable } from '../../src/delivery/email/mail-relay.ts'
@@ -28,6 +30,7 @@ import { createDatabaseReader } from '../../src/infra/postgres/admin/postgres-da
 import { openDatabase } from '../../src/infra/postgres/client/postgres-database.ts'
 import { requireWritable } from '../../src/infra/postgres/client/writable.ts'
 import { checkOwnTables, checkRights, checkWorkerVersion } from '../../src/infra/postgres/schema/schema-check.ts'
+import { createRegistryClient } from '../../src/infra/registry/registry-client.ts'
 import type { Clock } from '../../src/std/clock.ts'
 import { messageOf, OperatorError } from '../../src/std/failure.ts'
 import type { Sql } from '../../src/std/sql.ts'
@@ -105,7 +108,13 @@ export function openServers(config: Config): DoctorServers {
 export function doctorChecks({ config, problems }: DoctorConfig, servers: DoctorServers | null, clock: Clock): readonly Check[] {
   const own: Check = { name: 'configuration', needs: [], of: 'the configuration', look: async () => configurationSeen(problems, config) }
   if (config === null || servers === null) return [own]
-  return [own, ...kafkaChecks(config, servers, clock), ...databaseChecks(config, servers, clock), ...outwardChecks(config, servers)]
+  return [
+    own,
+    ...kafkaChecks(config, servers, clock),
+    registryCheck(config),
+    ...databaseChecks(config, servers, clock),
+    ...outwardChecks(config, servers),
+  ]
 }
 
 function configurationSeen(problems: readonly string[], config: Config | null): Seen {
@@ -207,6 +216,23 @@ function ownCertificates({ kafka, database }: Config): readonly OwnCertificate[]
     const { validFrom, validTo } = new X509Certificate(pem)
     return [{ variable, notBefore: Date.parse(validFrom), notAfter: Date.parse(validTo) }]
   })
+}
+
+/** Less than the deadline of a check: the registry's own sentence names it. */
+const REGISTRY_ANSWER_MS = 4_000
+
+/** Asks for the schemas of the catalogue, and registers none. */
+function registryCheck({ kafka: { registry, registryNow } }: Config): Check {
+  return {
+    name: 'registry',
+    needs: [],
+    of: 'the schema registry',
+    async look() {
+      if (registry === null) return { sentence: 'KAFKA_SCHEMA_REGISTRY_URL is not set: records are read as JSON.', findings: [] }
+      const client = createRegistryClient(registryNow, { deadlineMs: REGISTRY_ANSWER_MS })
+      return registrySeen(new URL(registry.url).origin, await registerEvents(events, client, { dryRun: true }))
+    },
+  }
 }
 
 function databaseChecks(config: Config, { sql, reader }: DoctorServers, clock: Clock): readonly Check[] {

@@ -21,7 +21,7 @@ const HELP = `
 Checks everything that a daemon with this environment needs, in this order, and says of each what is wrong and the way out:
 
   configuration  broker  tls  login  topics  partitions  acls  groups  dead-letters
-  database  migrations  rights  indexes  clock  smtp  webhooks
+  registry  database  migrations  rights  indexes  clock  smtp  webhooks
 
 A check that needs one that failed is skipped; the others go on. Nothing is written anywhere: no group is joined, no topic created, no
 mail sent, no request posted. Every check ends after 10 seconds at the latest, and says how long it waited. The brokers say which rights

@@ -1,8 +1,10 @@
+import { createServer as createHttpServer } from 'node:http'
 import { createServer, type AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { doctorChecks, doctorConfig, openServers } from '../../cmd/workerctl/doctor-checks.ts'
 import { checkNames, type CheckResult } from '../../src/admin/doctor/check.ts'
 import { chosenChecks, runChecks } from '../../src/admin/doctor/run-checks.ts'
+import { events } from '../../src/events/catalogue/events.ts'
 import { deadLetterTopic } from '../../src/ingest/dead-letter.ts'
 import { systemClock } from '../../src/std/clock.ts'
 import { createFixture, type Fixture } from '../support/fixture.ts'
@@ -55,6 +57,24 @@ async function withMuteServer<Result>(work: (port: number) => Promise<Result>): 
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a server on a port has an address of this kind
     return await work((server.address() as AddressInfo).port)
   } finally {
+    server.close()
+  }
+}
+
+/** Answers as a registry that has one subject, to the password `known-hidden-word`. */
+async function withRegistry(subject: string, work: (origin: string) => Promise<void>): Promise<void> {
+  const server = createHttpServer((request, response) => {
+    const isIn = request.headers.authorization === `Basic ${Buffer.from('worker:known-hidden-word').toString('base64')}`
+    const found = isIn && request.url === `/subjects/${subject}`
+    const [status, answer] = found ? [200, { id: 1 }] : isIn ? [404, { error_code: 40_401 }] : [401, { error_code: 40_101 }]
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  try {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a server on a port has an address of this kind
+    await work(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  } finally {
+    server.closeAllConnections()
     server.close()
   }
 }
@@ -184,6 +204,38 @@ describe('doctor', () => {
     )
     expect(JSON.stringify(report)).not.toContain('other-hidden-word')
     expect(await doctor({}, '--only', 'smtp')).toMatchObject({ ok: true })
+  })
+
+  test('names a schema registry that is down, refuses the login or lacks a schema, without the password, and skips nothing for it', async () => {
+    const down = await doctor({ KAFKA_SCHEMA_REGISTRY_URL: 'http://worker:hidden-word@127.0.0.1:1' })
+    expect(down).toMatchObject({ code: 2, stoppedAt: 'registry', words: { registry: 'failed' } })
+    expect(Object.values(down.words)).not.toContain('skipped')
+    expect(wrongIn(down, 'registry')).toBe(
+      'The schema registry at http://127.0.0.1:1 does not answer (ECONNREFUSED). -> start it, or correct KAFKA_SCHEMA_REGISTRY_URL',
+    )
+
+    const [first] = events
+    await withRegistry(first?.type ?? '', async (origin) => {
+      const only = async (login: string) => doctor({ KAFKA_SCHEMA_REGISTRY_URL: origin.replace('//', `//${login}@`) }, '--only', 'registry')
+      const refused = await only('worker:hidden-word')
+      expect(wrongIn(refused, 'registry')).toBe(
+        `The schema registry at ${origin} refuses the login (HTTP 401, 40101). -> correct user and password in KAFKA_SCHEMA_REGISTRY_URL`,
+      )
+      const seen = await only('worker:known-hidden-word')
+      expect(seen).toMatchObject({ code: 2, stoppedAt: null, words: { registry: 'warning' } })
+      expect(seen.checks.at(-1)?.sentence).toBe(
+        `The schema registry at ${origin} answers and has 1 of ${events.length} schemas of the catalogue.`,
+      )
+      expect(wrongIn(seen, 'registry').split('\n')).toEqual(
+        events
+          .slice(1)
+          .map(
+            ({ type }) =>
+              `${type} would be registered as a new subject. -> run "npm run catalogue -- register" before publishers write this event in Avro`,
+          ),
+      )
+      expect(JSON.stringify([down, refused, seen])).not.toContain('hidden-word')
+    })
   })
 
   test('names a pending migration, which its command applies, and one that was changed after it was applied', async () => {

@@ -61,6 +61,14 @@ describe('catalogue register, at a real registry', () => {
       events.map(({ type }) => expect.stringMatching(new RegExp(`^${type} is registered already, as \\d+\\.$`))),
     )
     expect(again.code).toBe(0)
+    const kafka = { KAFKA_BROKERS: 'kafka.example.com:9092', DATABASE_URL: 'postgresql://worker@127.0.0.1/platform' }
+    const doctor = await runProcess('node', ['cmd/workerctl/main.ts', 'doctor', '--only', 'registry'], {
+      cwd: process.cwd(),
+      env: { ...kafka, KAFKA_GROUPS: 'position-workers', KAFKA_SCHEMA_REGISTRY_URL: registry.url },
+      signal: AbortSignal.timeout(60_000),
+    })
+    expect(doctor.output).toContain(`answers and has ${events.length} of ${events.length} schemas of the catalogue.`)
+    expect(doctor.code).toBe(0)
   })
 
   it('says that a registry is away', async () => {

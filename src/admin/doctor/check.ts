@@ -9,6 +9,7 @@ export const checkNames = [
   'acls',
   'groups',
   'dead-letters',
+  'registry',
   'database',
   'migrations',
   'rights',
