@@ -181,7 +181,11 @@ const process = {
   ),
   HTTP_PORT: withDefault(integer(0, 65_535), '9090', 'Port of the same; 0 takes a free port, which the log names.'),
   HTTP_TOKEN: optional(secretText, 'Bearer token of POST /suppressions on this port; unset disables that path.', 'whole'),
-  ADMIN_TOKEN: optional(secretText, 'Bearer token of the admin verbs, such as POST /admin/pause, on this port; unset refuses them.', 'whole'),
+  ADMIN_TOKEN: optional(
+    secretText,
+    'Bearer token of the admin verbs, such as POST /admin/pause, on this port; unset refuses them.',
+    'whole',
+  ),
   ADMIN_ACCESS: withDefault(
     oneOf(['loopback', 'public']),
     'loopback',
