@@ -221,7 +221,7 @@ function ownCertificates({ kafka, database }: Config): readonly OwnCertificate[]
 /** Less than the deadline of a check: the registry's own sentence names it. */
 const REGISTRY_ANSWER_MS = 4_000
 
-/** Asks for the schemas of the catalogue, and registers none. */
+/** Looks for the schemas of the catalogue, and registers none. */
 function registryCheck({ kafka: { registry, registryNow } }: Config): Check {
   return {
     name: 'registry',

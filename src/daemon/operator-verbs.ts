@@ -49,10 +49,6 @@ type Body = Readonly<Record<string, unknown>>
 
 function verb<Order>(read: (body: Body) => Order, execute: (order: Order) => Promise<object>): (body: Body) => Promise<AdminAnswer> {
   return async (body) => {
-    const refusal = (status: 400 | 409, error: unknown): AdminAnswer => {
-      if (error instanceof OperatorError) return { refused: error.message, status }
-      throw error
-    }
     let order: Order
     try {
       order = read(body)
@@ -65,4 +61,9 @@ function verb<Order>(read: (body: Body) => Order, execute: (order: Order) => Pro
       return refusal(409, error)
     }
   }
+}
+
+function refusal(status: 400 | 409, error: unknown): AdminAnswer {
+  if (error instanceof OperatorError) return { refused: error.message, status }
+  throw error
 }

@@ -1,5 +1,4 @@
 import { request as send, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AdminAnswer, AdminVerb, OperatorVerbs } from '../infra/http/admin-routes.ts'
 import { LOOPBACK } from './process-reports.ts'
 import type { ProcessState } from './supervisor.ts'
 
@@ -27,15 +26,20 @@ export function createForwarder(of: { processes(): readonly ProcessState[] }) {
   }
 }
 
+/** The answer of a process to a verb, as the routes of the supervisor pass it on. */
+type VerbAnswer = { readonly done: object } | { readonly refused: string; readonly status: 400 | 404 | 409 | 503 }
+type ForwardedVerb = (body: Readonly<Record<string, unknown>>) => Promise<VerbAnswer>
+type ForwardedVerbs = Readonly<Record<'pause' | 'resume' | 'suppress', ForwardedVerb>>
+
 /**
  * The verbs that one process does for all, by a process that listens. Each rejects when none does.
  *
  * @param token the `ADMIN_TOKEN` that the processes share; undefined: their verbs are off, as those of the supervisor
  */
-export function forwardedVerbs(of: { processes(): readonly ProcessState[]; readonly token: string | undefined }): OperatorVerbs {
+export function forwardedVerbs(of: { processes(): readonly ProcessState[]; readonly token: string | undefined }): ForwardedVerbs {
   const verb =
-    (name: keyof OperatorVerbs): AdminVerb =>
-    async (body): Promise<AdminAnswer> => {
+    (name: keyof ForwardedVerbs): ForwardedVerb =>
+    async (body) => {
       const port = of.processes().find((process) => process.port !== null)?.port ?? null
       if (port === null) throw new Error('no process listens')
       const response = await fetch(`http://${LOOPBACK}:${port}/admin/${name}`, {
