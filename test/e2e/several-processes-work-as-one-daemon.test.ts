@@ -106,6 +106,15 @@ describe('WORKER_PROCESSES=2', () => {
       return body.includes('"reason":"quiet","message":"Processes 1 and 2: Quiet by') || body
     })
     expect((await admin('unquiet')).status).toBe(200)
+    // One process does it for all.
+    const ask = async (verb: string, body: object): Promise<unknown> => {
+      const headers = { authorization: `Bearer ${settings.ADMIN_TOKEN}`, 'content-type': 'application/json' }
+      return (await fetch(`${daemon.url()}/admin/${verb}`, { method: 'POST', headers, body: JSON.stringify(body) })).json()
+    }
+    const pause = { scope: 'channel', target: 'email', owner: 'ops', because: 'test', untilResumed: true }
+    expect(await ask('pause', pause)).toMatchObject({ is: 'begun', pause: { target: 'email' } })
+    expect(await ask('pause', pause)).toMatchObject({ error: expect.stringContaining('There is a pause already') })
+    expect(await ask('resume', { scope: 'channel', target: 'email', owner: 'ops' })).toMatchObject({ ended: { target: 'email' } })
     await daemon.ready()
 
     await fixture.publisher.publishMany(mixed.events)
