@@ -90,10 +90,15 @@ async function publishOld({ feed }: Run, count: number): Promise<void> {
 }
 
 /** Resolves once the daemon has begun. */
-async function order({ workerctl, sql, worker }: Run, effects: number): Promise<void> {
+async function order(run: Run, effects: number): Promise<void> {
   const what = ['--group', 'email-workers', '--from', 'earliest', '--type', 'user.signed_up', '--send-rate', String(SEND_RATE)]
-  await workerctl('replay', 'run', ...what, '--confirm', String(effects), '--owner', 'bench', '--reason', 'measured')
-  await untilDone('ours, replay', worker, 1, async () => (await sql.query(`SELECT FROM worker.replay_jobs WHERE state <> 'queued'`)).length)
+  await run.workerctl('replay', 'run', ...what, '--confirm', String(effects), '--owner', 'bench', '--reason', 'measured')
+  await untilDone(
+    'ours, replay',
+    run.worker,
+    1,
+    async () => (await run.sql.query(`SELECT FROM worker.replay_jobs WHERE state <> 'queued'`)).length,
+  )
 }
 
 async function requireOverlap({ sql }: Run, seconds: number): Promise<void> {

@@ -69,15 +69,17 @@ function stagesOf({ contenders: { ours } }: Summary): readonly string[] {
   ]
 }
 
+function timesSlower(beside: number | undefined, alone: number | null): string {
+  return beside === undefined || alone === null || alone <= 0 ? '' : ` (${(beside / alone).toFixed(2)} times)`
+}
+
 /** Live mails with and without a replay. */
 function besideOf({ contenders: { ours } }: Summary): readonly string[] {
   if (ours?.besideP50Ms === undefined) return []
   const { p50Ms, p99Ms, besideP50Ms, besideP99Ms, replayed } = ours
-  const ratio = (beside: number | undefined, alone: number | null) =>
-    beside === undefined || alone === null || alone <= 0 ? '' : ` (${(beside / alone).toFixed(2)} times)`
   return [
     `a live mail takes p50 and p99 ${both(p50Ms, p99Ms)} alone; beside a replay of ${cell(replayed ?? null, 0)} events ` +
-      `${cell(besideP50Ms, 1)}${ratio(besideP50Ms, p50Ms)} and ${cell(besideP99Ms ?? null, 1)} ms${ratio(besideP99Ms, p99Ms)}`,
+      `${cell(besideP50Ms, 1)}${timesSlower(besideP50Ms, p50Ms)} and ${cell(besideP99Ms ?? null, 1)} ms${timesSlower(besideP99Ms, p99Ms)}`,
   ]
 }
 

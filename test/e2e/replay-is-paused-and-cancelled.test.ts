@@ -44,6 +44,9 @@ test('a replay that is paused sends no more until it is resumed, and what is can
   expect(new Set(fixture.smtp.mails.flatMap(({ recipients }) => recipients)).size).toBe(30)
 })
 
+/** How many offsets it could not read. */
+const unread = ({ counts }: ShownReplay) => counts.flatMap((one) => (one.what === 'unread' ? [one.count] : []))
+
 test('a replay whose records are deleted while it reads ends and names the offsets that it could not read, and so does the next one of its group', async () => {
   await using fixture = await createFixture()
   await using tool = await topicTool(inject('kafkaBootstrap'))
@@ -56,7 +59,6 @@ test('a replay whose records are deleted while it reads ends and names the offse
   await eventually('the first has read something', async () => ((await shownReplay(fixture, cut)).ranges[0]?.next ?? 0) > 0 || 'not yet')
   await tool.deleteRecordsBelow(fixture.topic, 0, BigInt(all))
 
-  const unread = ({ counts }: ShownReplay) => counts.flatMap((one) => (one.what === 'unread' ? [one.count] : []))
   const [lost = 0] = unread(await replayIs(fixture, cut, 'done'))
   expect(lost).toBeGreaterThan(0)
   const sentence = `${lost} offsets of partition 0, from ${all - lost} to ${all - 1}, are no longer in the log and were not read.`
