@@ -92,7 +92,7 @@ async function publishOld({ feed }: Run, count: number): Promise<void> {
 /** Resolves once the daemon has begun. */
 async function order(run: Run, effects: number): Promise<void> {
   const what = ['--group', 'email-workers', '--from', 'earliest', '--type', 'user.signed_up', '--send-rate', String(SEND_RATE)]
-  await run.workerctl('replay', 'run', ...what, '--confirm', String(effects), '--owner', 'bench', '--reason', 'measured')
+  await run.workerctl('replay', 'run', ...what, '--confirm', String(effects), '--owner', 'bench', '--because', 'measured')
   await untilDone(
     'ours, replay',
     run.worker,

@@ -52,7 +52,7 @@ test('a replay whose records are deleted while it reads ends and names the offse
   await using tool = await topicTool(inject('kafkaBootstrap'))
   await fixture.daemon(onlyFresh).ready()
   const all = (await staleMails(fixture, 40)).length
-  const order = ['--group', 'email-workers', '--from', 'earliest', '--confirm', String(all), '--owner', 'ada', '--reason', 'a test']
+  const order = ['--group', 'email-workers', '--from', 'earliest', '--confirm', String(all), '--owner', 'ada', '--because', 'a test']
   // The second begins when the first has ended.
   const cut = await replayed(fixture, ...order, '--rate', '1')
   const next = await replayed(fixture, ...order)
