@@ -121,7 +121,7 @@ describe('a job', () => {
     expect(await jobs().turn(job, 60_000)).toEqual({ is: 'turned', released: 1, left: true })
     await jobs().wasRead(job.claim)
     expect(await jobs().turn(job, 60_000)).toEqual({ is: 'turned', released: 0, left: false })
-    expect(await admin().find(id)).toMatchObject({ state: 'done', released: 2, owner: null })
+    expect(await admin().find(id)).toMatchObject({ state: 'done', released: 2, process: null })
   })
 
   it('releases nothing of a channel while that is paused in its group, so that its ramp begins when it is resumed', async () => {
