@@ -82,7 +82,7 @@ export function addPause(parent: Command, terminal: Terminal): void {
       .requiredOption('--because <text>', 'why; shown in logs and /status')
       .option('--for <length>', 'the pause ends by itself after this time, such as 30m, 2h or 3d')
       .option('--until-resumed', 'the pause lasts until it is ended with: workerctl resume')
-      .option('--extend', 'replace owner, reason and end of a pause that exists')
+      .option('--extend', 'replace owner, why and end of a pause that exists')
       .option('--json', 'print one JSON object')
       .addHelpText(
         'after',
@@ -142,7 +142,7 @@ async function pause(scope: PauseScope, [target, partition]: Typed, options: Set
   const request = {
     ...paused,
     owner: requireShowable('--owner', options.owner),
-    reason: requireShowable('--because', options.because),
+    because: requireShowable('--because', options.because),
     forMs: lengthOf(options),
   }
   const done = await withDatabase(config, async (database) => {
@@ -209,9 +209,9 @@ export function addPauseList(parent: Command, terminal: Terminal): void {
     })
 }
 
-function rowOf({ scope, target, group, owner, reason, since, until }: Pause, now: number): readonly (string | null)[] {
+function rowOf({ scope, target, group, owner, because, since, until }: Pause, now: number): readonly (string | null)[] {
   const left = until === null ? 'until resumed' : lengthInWords(until.getTime() - now)
-  return [scope, target, group ?? 'all', owner, reason, stamp(since, now), left]
+  return [scope, target, group ?? 'all', owner, because, stamp(since, now), left]
 }
 
 /** Null: until it is resumed. */

@@ -108,7 +108,7 @@ export type Fact =
       readonly target: string
       readonly inGroup: string | null
       readonly owner: string
-      readonly reason: string
+      readonly because: string
       readonly until: Date | null
     }
   | { readonly is: 'group-stopped'; readonly group: string; readonly reason: string }

@@ -16,7 +16,7 @@ export interface PauseTarget {
 export interface Pause extends PauseTarget {
   readonly id: string
   readonly owner: string
-  readonly reason: string
+  readonly because: string
   readonly since: Date
   /** Null: until it is resumed. */
   readonly until: Date | null
@@ -58,6 +58,6 @@ export function pausedWork({ scope, target, group }: PauseTarget): string {
 }
 
 /** Who paused it, why and until when, such as `paused by ops (relay move) until it is resumed`. */
-export function pauseTerms({ owner, reason, until }: Pause): string {
-  return `paused by ${owner} (${reason}) ${until === null ? 'until it is resumed' : `until ${until.toISOString()}`}`
+export function pauseTerms({ owner, because, until }: Pause): string {
+  return `paused by ${owner} (${because}) ${until === null ? 'until it is resumed' : `until ${until.toISOString()}`}`
 }

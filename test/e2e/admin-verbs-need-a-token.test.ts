@@ -47,7 +47,7 @@ test('POST /admin/quiet and /admin/unquiet do what the signals do, pause, resume
     {
       is: 'begun',
       inFlight: 0,
-      pause: { scope: 'group', group, owner: 'ops', reason: 'maintenance' },
+      pause: { scope: 'group', group, owner: 'ops', because: 'maintenance' },
       retention: { topic: fixture.topic },
     },
   ])

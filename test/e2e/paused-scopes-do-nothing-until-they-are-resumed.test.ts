@@ -211,7 +211,7 @@ test.each(['group', 'partition', 'channel', 'destination', 'campaign', 'type'] a
     await onlyFree(scenario, situation, first)
     expect(await scenario.held()).toBe(0)
     const { pauses: listed } = await statusOf(first)
-    expect(listed).toEqual([expect.objectContaining({ ...scenario.target, owner: 'ops', reason: 'test', until: null })])
+    expect(listed).toEqual([expect.objectContaining({ ...scenario.target, owner: 'ops', because: 'test', until: null })])
     const ready = await fetch(`${first.url()}/readyz`)
     expect([ready.status, await ready.json()]).toEqual([200, expect.objectContaining({ checks: expect.objectContaining({ pauses: expect.objectContaining({ ok: true, reason: 'paused' }) }) })]) // prettier-ignore
     expect((await fetch(`${first.url()}/livez`)).status).toBe(200)

@@ -11,7 +11,7 @@ test('a pause is listed until it is resumed; a second one is refused, and extend
   expect(paused).toMatchObject({ code: 0, out: expect.stringMatching(/^Done: email channel paused by ops \(relay moves\) until 2/) })
   expect(paused.out).toContain('No intent of it is in flight.')
   const [first] = await listed(s)
-  expect(first).toMatchObject({ scope: 'channel', group: null, target: 'email', owner: 'ops', reason: 'relay moves' })
+  expect(first).toMatchObject({ scope: 'channel', group: null, target: 'email', owner: 'ops', because: 'relay moves' })
   expect((await s.workerctl(['pause', 'list'])).out).toMatch(/channel +email +all +ops +relay moves .* 1 h 59 min|2 h/)
 
   const again = ['pause', 'channel', 'email', '--owner', 'night-shift', '--because', 'still moving', '--until-resumed']

@@ -29,7 +29,7 @@ export function pausesOf(
   const admin = createPauseAdmin(fixture)
   return {
     end: (target, by) => admin.end(target, by),
-    begin: async (target, forMs) => (await admin.begin({ ...target, owner: 'ops', reason: 'test', forMs: forMs ?? null }, false)).pause,
+    begin: async (target, forMs) => (await admin.begin({ ...target, owner: 'ops', because: 'test', forMs: forMs ?? null }, false)).pause,
   }
 }
 

@@ -2,7 +2,7 @@ import type { Pause, PauseTarget } from '../../model/pause.ts'
 
 export interface PauseRequest extends PauseTarget {
   readonly owner: string
-  readonly reason: string
+  readonly because: string
   /** Null: until it is resumed. Milliseconds. */
   readonly forMs: number | null
 }

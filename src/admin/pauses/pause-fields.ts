@@ -22,7 +22,7 @@ const pauseFields = {
   because: 'why, in one line',
   for: 'a length of time, such as 30m, 2h or 3d',
   untilResumed: 'true where the pause has no end',
-  extend: 'true to replace owner, reason and end of a pause that exists',
+  extend: 'true to replace owner, why and end of a pause that exists',
 }
 
 /**
@@ -37,13 +37,13 @@ export function pauseOfFields(
   const fields = requestFields(body, pauseFields)
   const target = targetOf(fields, names)
   const owner = requireShowable('owner', fields.text('owner'))
-  const reason = requireShowable('because', fields.text('because'))
+  const because = requireShowable('because', fields.text('because'))
   const length = fields.optionalText('for')
   if ((length === undefined) !== fields.flag('untilResumed')) {
     throw new OperatorError('for and untilResumed say how long: give either for with a time such as "2h", or untilResumed with true.')
   }
   const forMs = length === undefined ? null : pauseLength(length, 'for')
-  return { request: { ...target, owner, reason, forMs }, extend: fields.flag('extend') }
+  return { request: { ...target, owner, because, forMs }, extend: fields.flag('extend') }
 }
 
 /**

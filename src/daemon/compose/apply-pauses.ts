@@ -46,8 +46,8 @@ export function applyPauses(groups: readonly Pausable[], observe: Observe): (pau
 }
 
 function factOf(pause: Pause, state: 'begun' | 'over'): Parameters<Observe>[0] {
-  const { scope, target, group: inGroup, owner, reason, until } = pause
-  return { is: 'operator-pause', state, scope, target, inGroup, owner, reason, until }
+  const { scope, target, group: inGroup, owner, because, until } = pause
+  return { is: 'operator-pause', state, scope, target, inGroup, owner, because, until }
 }
 
 /** The check of `/readyz` about pauses: never a reason to be unready, because they are intended. Empty without any. */

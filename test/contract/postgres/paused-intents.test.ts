@@ -23,7 +23,7 @@ afterAll(() => database.close())
 beforeEach(() => database.sql.query('TRUNCATE worker.intents, worker.outcomes, worker.pauses'))
 
 const begin = async (target: PauseTarget, forMs: number | null = null) => {
-  const { pause } = await createPauseAdmin(database).begin({ ...target, owner: 'ops', reason: 'test', forMs }, false)
+  const { pause } = await createPauseAdmin(database).begin({ ...target, owner: 'ops', because: 'test', forMs }, false)
   return pause
 }
 const campaign: PauseTarget = { scope: 'campaign', group: null, target: campaignId }

@@ -131,7 +131,7 @@ describe('a job', () => {
     await jobs().wasRead(job.claim)
     const pauses = createPauseAdmin(db)
     const email = { scope: 'channel', group, target: 'email' } as const
-    const by = { owner: 'ada', reason: 'a test', forMs: null }
+    const by = { owner: 'ada', because: 'a test', forMs: null }
     await pauses.begin({ scope: 'channel', group, target: 'webhook', ...by }, false)
     await pauses.begin({ ...email, ...by }, false)
     expect(await jobs().turn(job, 60_000)).toEqual({ is: 'turned', released: 0, left: true })
@@ -152,7 +152,7 @@ describe('intents of a replay that were set aside', () => {
     await writerOf(job).accept(chunk({ next: 100n, events }))
     await jobs().wasRead(job.claim)
     const pauses = createPauseAdmin(db)
-    await pauses.begin({ ...email, owner: 'ada', reason: 'a test', forMs: null }, false)
+    await pauses.begin({ ...email, owner: 'ada', because: 'a test', forMs: null }, false)
     for (let released = 0; released < count; released++) {
       expect(await jobs().turn(job, 60_000)).toMatchObject({ released: 1 })
       await db.sql.query(`${putAside} WHERE replay_job = $1 AND due_at <= now()`, [id])

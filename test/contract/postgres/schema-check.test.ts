@@ -110,7 +110,7 @@ test('the documented grants let the daemon delete old pauses, and those of the a
   await withRole(async (role, sql, database) => {
     for (const statement of grantStatements(role)) await db.sql.query(statement)
     const pauses = createPauseAdmin(database)
-    const request = { scope: 'channel', target: 'email', group: null, owner: 'ops', reason: 'test', forMs: null } as const
+    const request = { scope: 'channel', target: 'email', group: null, owner: 'ops', because: 'test', forMs: null } as const
     for (const right of grants.flatMap(({ rights }) => rights)) {
       expect(await refusal(checkRights(sql, adminNeeds))).toContain(
         `may not ${right} on worker.pauses: run GRANT ${right} ON worker.pauses TO`,

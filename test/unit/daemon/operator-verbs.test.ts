@@ -65,7 +65,7 @@ describe('POST /admin/pause and resume', () => {
     expect(begun).toMatchObject({
       done: {
         is: 'begun',
-        pause: { group: 'test.email-workers', owner: 'ops', reason: 'maintenance' },
+        pause: { group: 'test.email-workers', owner: 'ops', because: 'maintenance' },
         inFlight: 2,
         retention: { topic: 'events' },
       },
@@ -107,7 +107,7 @@ describe('POST /admin/pause and resume', () => {
     [{ for: 'soon' }, 'for is not a length of time up to a year: give a number with s, m, h or d, such as 30m, 2h or 3d.'],
     [{ for: undefined }, 'for and untilResumed say how long: give either for with a time such as "2h", or untilResumed with true.'],
     [{ untilResumed: true }, 'for and untilResumed say how long: give either for with a time such as "2h", or untilResumed with true.'],
-    [{ extend: 'yes' }, 'extend is neither true nor false: give true to replace owner, reason and end of a pause that exists.'],
+    [{ extend: 'yes' }, 'extend is neither true nor false: give true to replace owner, why and end of a pause that exists.'],
     [
       { scope: 'grup' },
       'There is no scope "grup" (did you mean group?): give one of group, channel, destination, campaign, type, partition.',

@@ -13,7 +13,7 @@ const pauseOf = (change: Partial<Pause> = {}): Pause => ({
   group: null,
   target: 'email',
   owner: 'ops',
-  reason: 'test',
+  because: 'test',
   since: new Date(0),
   until: null,
   ...change,

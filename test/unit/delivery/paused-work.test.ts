@@ -16,7 +16,7 @@ const pauseOf = (change: Partial<Pause>): Pause => ({
   group: null,
   target: '1',
   owner: 'ops',
-  reason: 'test',
+  because: 'test',
   since: new Date(0),
   until: null,
   ...change,

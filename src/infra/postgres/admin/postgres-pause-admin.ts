@@ -25,11 +25,11 @@ export function createPauseAdmin(database: Session): PauseAdmin {
   return {
     active: async () =>
       (await sql.query<PauseRow>(`SELECT ${columns} FROM worker.pauses AS p WHERE ${isActivePause} ORDER BY p.id`)).map(pauseOf),
-    begin: ({ forMs, owner, reason, ...target }, extend) =>
+    begin: ({ forMs, owner, because, ...target }, extend) =>
       database.transaction(async (tx) => {
         // Of pauses that have ended by themselves: the index of those that were not ended knows no time.
         await tx.query(`UPDATE worker.pauses SET ended_at = ends_at WHERE ended_at IS NULL AND ends_at <= now()`)
-        const terms = [owner, reason, forMs]
+        const terms = [owner, because, forMs]
         const [begun] = await tx.query<PauseRow>(
           `INSERT INTO worker.pauses AS p (scope, target, group_name, owner, reason, ends_at)
            VALUES ($1, $2, $3, $4, $5, now() + $6::float8 * interval '1 millisecond')
@@ -84,8 +84,8 @@ const columns = 'id::text AS id, scope, group_name, target, owner, reason, began
 export const pauseColumns = `${columns}, (extract(epoch FROM ends_at - now()) * 1000)::float8 AS left_ms`
 
 function pauseOf(row: PauseRow): Pause {
-  const { id, scope, group_name: group, target, owner, reason, began_at: since, ends_at: until } = row
-  return { id, scope, group, target, owner, reason, since, until }
+  const { id, scope, group_name: group, target, owner, reason: because, began_at: since, ends_at: until } = row
+  return { id, scope, group, target, owner, because, since, until }
 }
 
 const isOfTarget = `scope = $1 AND target = $2 AND coalesce(group_name, '') = coalesce($3, '') AND ended_at IS NULL`

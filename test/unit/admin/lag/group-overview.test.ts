@@ -37,7 +37,7 @@ const pause = (of: string | null): Pause => ({
   group: of,
   target: 'user.signed_up',
   owner: 'ops',
-  reason: 'import',
+  because: 'import',
   since: new Date(0),
   until: null,
 })

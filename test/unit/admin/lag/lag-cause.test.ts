@@ -29,7 +29,7 @@ const pause: Pause = {
   group: 'email-workers',
   target: 'email-workers',
   owner: 'an operator',
-  reason: 'import',
+  because: 'import',
   since: new Date(0),
   until: null,
 }

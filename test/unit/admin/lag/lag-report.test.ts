@@ -31,7 +31,7 @@ const pauseOf = (scope: Pause['scope'], target: string, of: string | null = grou
   group: of,
   target,
   owner: 'an operator',
-  reason: 'import',
+  because: 'import',
   since: new Date(0),
   until: null,
 })

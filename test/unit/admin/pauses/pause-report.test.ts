@@ -6,7 +6,7 @@ import type { Pause } from '../../../../src/model/pause.ts'
 import { DAY_MS } from '../../../../src/std/day.ts'
 
 const NOW = Date.UTC(2030, 0, 31)
-const pause: Pause = { id: '1', scope: 'group', group: 'g', target: 'g', owner: 'ops', reason: 'test', since: new Date(NOW), until: null }
+const pause: Pause = { id: '1', scope: 'group', group: 'g', target: 'g', owner: 'ops', because: 'test', since: new Date(NOW), until: null }
 const at = (agoMs: number) => new Date(NOW - agoMs)
 
 describe('the retention that is left', () => {

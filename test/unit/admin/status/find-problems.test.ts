@@ -112,7 +112,7 @@ const cases: readonly (readonly [Finding['kind'], Partial<StatusFacts>, sentence
   ['falling-behind', of({ verdict: { word: 'falling-behind', sentence: '' }, lag: 900n, secondsBehind: 60 }), 'Group stage-email-workers falls behind: 900 records, the oldest 60 s old.', 'KAFKA_GROUPS=email-workers npm start'],
   ['falling-behind', of({ verdict: { word: 'falling-behind', sentence: '' }, lag: 900n, secondsBehind: 60, cause }), 'Group stage-email-workers falls behind: 900 records, the oldest 60 s old. The cause.', 'lag --group stage-email-workers'],
   ['endpoint-away', of({ away: [{ ...away, channel: 'webhook', destination: campaign, reason: 'http-503', waiting: 4 }] }), `Endpoint ${campaign} accepts no rewards (http-503, since 2030-01-31T12:00:00.000Z); its owner must fix it. 4 rewards wait for it.`, `intents list --destination ${campaign}`],
-  ['paused', { pauses: [{ id: '1', scope: 'campaign', group: null, target: campaign, owner: 'an operator', reason: 'import', since, until: since }] }, `The campaign ${campaign} is paused by an operator (import) until 2030-01-31T12:00:00.000Z, since 2030-01-31T12:00:00.000Z.`, `resume campaign ${campaign} --owner NAME`],
+  ['paused', { pauses: [{ id: '1', scope: 'campaign', group: null, target: campaign, owner: 'an operator', because: 'import', since, until: since }] }, `The campaign ${campaign} is paused by an operator (import) until 2030-01-31T12:00:00.000Z, since 2030-01-31T12:00:00.000Z.`, `resume campaign ${campaign} --owner NAME`],
   ['outbox-late', { outbox: { due: 9, failed: 0, oldestSeconds: 60 } }, '9 events of the outbox wait to be published, the oldest for 60 s: no daemon with OUTBOX_RELAY=on publishes them.', 'outbox list'],
   ['outbox-failed', { outbox: { due: 0, failed: 2, oldestSeconds: 0 } }, '2 events of the outbox failed and wait until they are requeued.', 'outbox list'],
   ['recalculation-slow', of({ slow: [{ campaignId: campaign, tries: 3, nextTryAt: since }] }), `The recalculation of campaign ${campaign} takes too long: 3 tries in a row failed.`, `leaderboard audit --campaign ${campaign} --repair`],
@@ -184,7 +184,7 @@ describe('a cause that has a line of its own', () => {
     { scope: 'group' as const, target: group.group },
     { scope: 'channel' as const, target: 'email' },
   ])('is the pause of a $scope, not the work that waits for its end', ({ scope, target }) => {
-    const pause = { id: '1', scope, group: group.group, target, owner: 'ops', reason: 'import', since, until: null }
+    const pause = { id: '1', scope, group: group.group, target, owner: 'ops', because: 'import', since, until: null }
     const late = of({ lag: 9n, due: [{ ...crowded, oldestMs: 600_000 }] })
     expect(findProblems({ ...well, ...late, pauses: [pause] }).map(({ kind }) => kind)).toEqual(['paused'])
   })
