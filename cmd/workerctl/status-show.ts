@@ -75,6 +75,7 @@ async function gather(config: Config, groups: readonly OperatorGroup[]): Promise
     groups: [],
     blocked: [],
     slow: [],
+    quiet: [],
     roundTripMs: null,
     deadIntents: [],
     deadLetters: [],
@@ -115,12 +116,13 @@ async function schemaSentence({ sql }: Database): Promise<{ readonly sentence: s
 async function ofDatabase(
   database: Database,
   groups: readonly OperatorGroup[],
-): Promise<Pick<StatusFacts, 'blocked' | 'slow' | 'roundTripMs' | 'deadIntents' | 'deadLetters' | 'work' | 'outbox' | 'pauses'>> {
+): Promise<Pick<StatusFacts, 'blocked' | 'slow' | 'quiet' | 'roundTripMs' | 'deadIntents' | 'deadLetters' | 'work' | 'outbox' | 'pauses'>> {
   const { sql } = database
   const reader = createStatusReader(sql, MOST_DEAD_LETTERS)
   return {
     blocked: await createInsideReader(sql, channelNames).blocked(),
     slow: await reader.slowSessions(),
+    quiet: await reader.quietProcesses(),
     roundTripMs: await shortestRoundTrip(database),
     deadIntents: await reader.deadIntents(),
     deadLetters: await reader.deadLetters(),

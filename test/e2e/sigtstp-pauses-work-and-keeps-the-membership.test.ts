@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest'
 import type { Daemon } from '../support/daemon.ts'
 import { eventually } from '../support/eventually.ts'
+import { namedByStatus } from '../support/operator-status.ts'
 import { Platform } from '../support/platform.ts'
 import { createFixture, type Fixture } from '../support/fixture.ts'
+import { nothingIsWrong } from '../support/planted-incident.ts'
 
 interface Check {
   readonly ok: boolean
@@ -97,8 +99,13 @@ test('SIGTSTP: no event is accepted and no intent claimed, the mail in flight en
     partitions: { 0: { word: 'paused', lag: 1 } },
   })
 
-  daemon.kill('SIGCONT')
+  const named = await namedByStatus(fixture, 'process-quiet')
+  expect(named).toMatchObject({ at: 0, code: 2, sentence: expect.stringContaining(`it has taken no new work since ${status.quietSince}`) })
+  // As the line prints it, on the machine of the process.
+  const pid = Number(/^kill -CONT (\d+)$/.exec(named.command)?.[1])
+  process.kill(pid, 'SIGCONT')
   await daemon.ready()
+  await nothingIsWrong(fixture)
   expect(await daemon.metrics()).toContain('kafka_worker_quiet_since_timestamp_seconds 0\n')
   await fixture.drained()
   expect(await countOf(fixture, "worker.outcomes WHERE group_name LIKE '%email-workers'")).toBe(2)

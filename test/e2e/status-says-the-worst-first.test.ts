@@ -31,7 +31,7 @@ test('workerctl status says that nothing is wrong while nothing is, then names a
     )
     await signUp()
     const blocked = await namedByStatus(fixture, 'statement-blocked')
-    expect(blocked).toMatchObject({ at: 0, code: 2, command: `psql -c 'SELECT pg_terminate_backend(${session?.pid})'` })
+    expect(blocked).toMatchObject({ at: 0, code: 2, command: `psql "$DATABASE_URL" -c 'SELECT pg_terminate_backend(${session?.pid})'` })
     expect(blocked.sentence).toContain(`for a lock of "test" with pid ${session?.pid} (idle in transaction)`)
   })
   await fixture.drained()

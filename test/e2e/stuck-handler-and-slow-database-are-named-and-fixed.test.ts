@@ -52,7 +52,7 @@ test('workerctl status names the event on which a handler is stuck, a hanging st
   proxy.latency(150)
   await signUp()
   const slow = await namedFirst(fixture, /^The database is slow: a round trip to it takes \d{3,} ms from here/, far)
-  expect(slow.command).toBe("psql -c 'SELECT * FROM pg_stat_activity'")
+  expect(slow.command).toBe(`psql "$DATABASE_URL" -c 'SELECT * FROM pg_stat_activity'`)
   proxy.latency(0)
   await fixed(fixture, far)
 

@@ -58,7 +58,7 @@ export async function nothingIsWrong(fixture: Fixture, variables: Readonly<Recor
 
 /** Runs the statement of a printed psql command. */
 export async function runPrintedSql(fixture: Fixture, command: string): Promise<readonly unknown[]> {
-  const statement = /^psql -c '([^']+)'$/.exec(command)?.[1]
+  const statement = /^psql "\$DATABASE_URL" -c '([^']+)'$/.exec(command)?.[1]
   if (statement === undefined) throw new Error(`This is no psql command: ${command}`)
   return fixture.sql.query(statement)
 }

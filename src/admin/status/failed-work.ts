@@ -6,7 +6,7 @@ const FLOOD = 50
 /** Kinds of failure that a sentence names. */
 const MOST_NAMED = 3
 
-/** Dead letters of the last hour and intents that ended dead in the last day, as far as nobody has dealt with them. */
+/** Open dead letters of the last hour, and intents that ended dead in the last day and were not retried. */
 export function findFailedWork({ deadLetters, deadIntents }: Pick<StatusFacts, 'deadLetters' | 'deadIntents'>): readonly Finding[] {
   const findings: Finding[] = []
   const recent = deadLetters.filter(({ hour }) => hour > 0)

@@ -10,7 +10,7 @@ import { findStoppedDeliveries } from './stopped-deliveries.ts'
 export function findProblems(facts: StatusFacts): readonly Finding[] {
   const servers = findServerProblems(facts)
   const isExplained = servers.some(({ kind }) => kind === 'statement-blocked' || kind === 'database-slow')
-  const groups = facts.groups.flatMap((group) => findGroupProblems(group, isExplained))
+  const groups = facts.groups.flatMap((group) => findGroupProblems(group, { isExplained, quiet: facts.quiet }))
   const found = [...servers, ...groups, ...findStoppedDeliveries(facts), ...findLateWork(facts), ...findFailedWork(facts)]
   return found.toSorted((one, other) => findingKinds.indexOf(one.kind) - findingKinds.indexOf(other.kind))
 }

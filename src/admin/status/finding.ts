@@ -9,6 +9,7 @@ export const findingKinds = [
   'no-member',
   'statement-blocked',
   'database-slow',
+  'process-quiet',
   'campaign-hot',
   'stalled',
   'destination-away',
@@ -40,7 +41,15 @@ export function workerctl(command: string): string {
   return `npm run workerctl -- ${command}`
 }
 
-/** Starts a daemon that runs only this group; `name` as in `KAFKA_GROUPS`. */
-export function startOf(name: string): string {
-  return `KAFKA_GROUPS=${name} npm start`
+/** Starts a daemon that runs only this group; `name` as in `KAFKA_GROUPS`. `beside`: others run, maybe on this machine, and have the HTTP port. */
+export function startOf(name: string, { beside = false } = {}): string {
+  return `KAFKA_GROUPS=${name} ${beside ? 'HTTP_PORT=0 ' : ''}npm start`
 }
+
+/** A statement as an operator runs it on the daemon's database. */
+export function psql(statement: string): string {
+  return `psql "$DATABASE_URL" -c '${statement}'`
+}
+
+/** So many due intents of a channel may keep a group from reading until they are done. */
+export const BUSY_INTENTS = 100

@@ -1,18 +1,24 @@
 import type { GroupLagReport, PartitionReport } from '../lag/lag-report.ts'
 import { roughly } from '../lag/lag-verdict.ts'
-import { startOf, workerctl, type Finding } from './finding.ts'
-import type { GroupFacts } from './status-facts.ts'
+import { BUSY_INTENTS, startOf, workerctl, type Finding } from './finding.ts'
+import type { GroupFacts, QuietProcess } from './status-facts.ts'
 import { stillSentence } from './still-sentence.ts'
 
 /** A group that falls behind is reported when it is so late; seconds. */
 const BEHIND_SECONDS = 60
-const BUSY_INTENTS = 100
 const BUSY_MS = 10_000
 
-/** What keeps a group from reading its topic. `isExplained`: a server is to blame for what stands still. */
+/** What explains that a group stands still, and is reported by itself. */
+interface Explained {
+  /** A server is to blame. */
+  readonly isExplained: boolean
+  readonly quiet: readonly QuietProcess[]
+}
+
+/** What keeps a group from reading its topic. */
 export function findGroupProblems(
   { name, group, topic, report, offsets, isMissing, isExpected }: GroupFacts,
-  isExplained: boolean,
+  explained: Explained,
 ): readonly Finding[] {
   if (isMissing) return []
   const reset = (to: string, partitions: readonly number[] | null) =>
@@ -28,13 +34,13 @@ export function findGroupProblems(
     const sentence = `Group ${group} has lost data of partition ${first.partition}: ${first.sentence ?? 'its log does not hold the progress row'}${where}.`
     return [{ kind: 'data-lost', sentence, command: reset('earliest', lost.map(({ partition }) => partition)) }] // prettier-ignore
   }
-  return report === null ? [] : ofReport(report, name, { isExpected, isExplained })
+  return report === null ? [] : ofReport(report, name, { isExpected, ...explained })
 }
 
 function ofReport(
   report: GroupLagReport,
   name: string,
-  { isExpected, isExplained }: { readonly isExpected: boolean; readonly isExplained: boolean },
+  { isExpected, isExplained, quiet }: Explained & { readonly isExpected: boolean },
 ): readonly Finding[] {
   const { group, members, lag, cause, verdict, secondsBehind, partitions } = report
   const lagCommand = workerctl(`lag --group ${group}`)
@@ -47,30 +53,38 @@ function ofReport(
   const orphans = partitions.filter(({ owner }) => owner === null).map(({ partition }) => partition)
   if (orphans.length > 0 && orphans.length < partitions.length) {
     const sentence = `No process of ${group} reads partition ${orphans.toSorted((a, b) => a - b).join(', ')}, although others run: an added one is noticed within about a minute, and one more process makes the group share them all again.`
-    findings.push({ kind: 'no-member', sentence, command: startOf(name) })
+    findings.push({ kind: 'no-member', sentence, command: startOf(name, { beside: true }) })
   }
-  // A group with so much to do may read nothing until it is done.
-  const isBusy = (report.due ?? []).some(({ count, oldestMs }) => count >= BUSY_INTENTS || (oldestMs ?? 0) >= BUSY_MS)
+  // A group with so much to do reads nothing until it is done, which is a finding of its own.
+  const isFull = (report.due ?? []).some(({ count }) => count >= BUSY_INTENTS)
+  const isBusy = isFull || (report.due ?? []).some(({ oldestMs }) => (oldestMs ?? 0) >= BUSY_MS)
   const isStuck = (one: PartitionReport) => one.stillSince !== null && !isBusy && !isExplained
-  const stuck = partitions.filter((one) => one.word === 'stalled' || isStuck(one))
+  const read = partitions.filter(({ owner }) => !quiet.some((one) => owner?.pid === one.pid && owner.host?.startsWith(one.host) === true))
+  const stuck = read.filter((one) => (one.word === 'stalled' && !isFull) || isStuck(one))
   const [first] = stuck
   if (first !== undefined) {
     const seconds = Math.max(...stuck.map((one) => one.secondsBehind))
     const next = first.next?.eventId ?? null
     const where = `partition ${stuck.map(({ partition }) => partition).toSorted((a, b) => a - b).join(', ')}` // prettier-ignore
-    const still = stillSentence([report])
-    const why = cause === null || (still !== null && cause.is === 'event') ? '' : ` ${cause.sentence}`
+    const still = stillSentence([{ ...report, partitions: read }])
+    const isOwner = cause === null || cause.is === 'load' || cause.is === 'backlog' || (still !== null && cause.is === 'event')
+    const why = isOwner ? ownerSentence(first) : ` ${cause.sentence}`
     const command = next === null ? lagCommand : workerctl(`timeline --event ${next}`)
     findings.push({
       kind: 'stalled',
       sentence: `${still ?? `Group ${group} reads nothing of ${where}; its oldest record is ${roughly(seconds * 1_000)} old.`}${why}`,
       command,
     })
-  } else if (verdict.word === 'falling-behind' && (secondsBehind ?? 0) >= BEHIND_SECONDS) {
+  } else if (read.length === partitions.length && verdict.word === 'falling-behind' && (secondsBehind ?? 0) >= BEHIND_SECONDS) {
     const why = cause === null ? '' : ` ${cause.sentence}`
     const sentence = `Group ${group} falls behind: ${lag ?? 0} records, the oldest ${roughly((secondsBehind ?? 0) * 1_000)} old.${why}`
     const isLoad = cause === null || cause.is === 'load' || cause.is === 'backlog'
-    findings.push({ kind: 'falling-behind', sentence, command: isLoad ? startOf(name) : lagCommand })
+    findings.push({ kind: 'falling-behind', sentence, command: isLoad ? startOf(name, { beside: true }) : lagCommand })
   }
   return findings
+}
+
+/** Which process to look at. Empty when the member is none of ours. */
+function ownerSentence({ owner }: PartitionReport): string {
+  return owner === null || owner.pid === null ? '' : ` It belongs to process ${owner.pid} on ${owner.host ?? owner.address}.`
 }

@@ -2,13 +2,15 @@ import { coversGroup, type Pause } from '../../model/pause.ts'
 import { hotCampaignOf, hotSentence } from '../lag/lag-cause.ts'
 import type { GroupLagReport } from '../lag/lag-report.ts'
 import { roughly } from '../lag/lag-verdict.ts'
-import { startOf, workerctl, type Finding } from './finding.ts'
+import { BUSY_INTENTS, startOf, workerctl, type Finding } from './finding.ts'
 import type { StatusFacts } from './status-facts.ts'
 
 /** Intents due for so long are late; seconds. */
 const LATE_SECONDS = 120
 /** A campaign that fills a channel is reported when what is due there has waited for so long; milliseconds. */
 const HOT_MS = 15_000
+/** A lag below is normal between two commits. */
+const FLOOR_RECORDS = 10n
 /** Rows of the outbox are published within a second or so. */
 const OUTBOX_SECONDS = 60
 
@@ -19,14 +21,16 @@ export function findLateWork({ groups, work, outbox, pauses, channels }: StatusF
     if (report === null) continue
     const due = (report.due ?? []).filter(({ channel }) => !isPaused(pauses, report.group, channel))
     findings.push(...ofHotCampaign({ ...report, due }, channels))
-    const late = due.filter(({ oldestMs }) => (oldestMs ?? 0) >= LATE_SECONDS * 1_000)
+    const isStill = report.partitions.some(({ word }) => word === 'stalled')
+    const late = due.filter(({ count, oldestMs }) => (oldestMs ?? 0) >= LATE_SECONDS * 1_000 || (isStill && count >= BUSY_INTENTS))
     for (const { channel, count, oldestMs } of late) {
-      const why = report.cause === null || report.verdict.word === 'ok' ? '' : ` ${report.cause.sentence}`
+      const isKnown = report.cause !== null && report.verdict.word !== 'ok' && report.cause.is !== 'event'
+      const why = isKnown ? ` ${report.cause?.sentence}` : isStill ? ' The group reads nothing until they are done.' : ''
       const sentence = `${count} intents of ${report.group} in channel ${channel} are due, the oldest for ${roughly(oldestMs ?? 0)}.${why}`
       findings.push({ kind: 'intents-late', sentence, command: workerctl(`intents list --group ${report.group} --state pending`) })
     }
     for (const { campaignId, tries } of report.slow) {
-      const sentence = `The recalculation of campaign ${campaignId} takes too long: ${tries} ${tries === 1 ? 'try' : 'tries'} in a row failed.`
+      const sentence = `The recalculation of campaign ${campaignId} takes too long: ${tries === 1 ? '1 try' : `${tries} tries in a row`} failed.`
       findings.push({ kind: 'recalculation-slow', sentence, command: workerctl(`leaderboard audit --campaign ${campaignId} --repair`) })
     }
   }
@@ -52,14 +56,17 @@ export function findLateWork({ groups, work, outbox, pauses, channels }: StatusF
 }
 
 /** A campaign whose due work keeps others waiting, while its destination accepts what a worker sends. */
-function ofHotCampaign({ group, members, lag, due, away }: GroupLagReport, channels: StatusFacts['channels']): readonly Finding[] {
+function ofHotCampaign(
+  { group, members, lag, due, away, partitions }: GroupLagReport,
+  channels: StatusFacts['channels'],
+): readonly Finding[] {
   const hot = members === 0 ? null : hotCampaignOf(due ?? [])
   if (hot === null || (hot.work.oldestMs ?? 0) < HOT_MS) return []
   const { campaignId, work } = hot
   const sole = channels.find(({ name }) => name === work.channel)?.sole ?? null
   if (sole !== null && away.some(({ channel, destination }) => channel === work.channel && destination === sole)) return []
-  const isAlone = work.campaignCount < 2 && (lag ?? 0n) === 0n
-  if (isAlone) return []
+  // A record or two are on their way at any time, and campaigns share the workers.
+  if ((lag ?? 0n) <= FLOOR_RECORDS && partitions.every(({ stillSince }) => stillSince === null)) return []
   const unread = lag === null ? 'an unknown number of events are' : lag === 1n ? '1 event is' : `${lag} events are`
   const sentence = `${hotSentence(hot)} of ${group}, the oldest for ${roughly(work.oldestMs ?? 0)}, and ${unread} unread meanwhile: while it is paused, the others go on.`
   const command = workerctl(`pause campaign ${campaignId} --group ${group} --owner NAME --because hot --for 1h`)

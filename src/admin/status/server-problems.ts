@@ -1,7 +1,7 @@
 import { lockSentence } from '../lag/lag-cause.ts'
 import type { GroupLagReport } from '../lag/lag-report.ts'
 import { roughly } from '../lag/lag-verdict.ts'
-import { workerctl, type Finding } from './finding.ts'
+import { psql, workerctl, type Finding } from './finding.ts'
 import type { GroupFacts, StatusFacts } from './status-facts.ts'
 import { stillSentence } from './still-sentence.ts'
 
@@ -26,6 +26,10 @@ export function findServerProblems({ database, schema, kafka, groups, ...facts }
     const sentence = `Topic ${missing.join(', ')} does not exist on these brokers.`
     findings.push({ kind: 'topic-missing', sentence, command: workerctl('topics apply') })
   }
+  for (const { pid, host, since } of facts.quiet) {
+    const sentence = `Process ${pid} on ${host} is quiet: it has taken no new work since ${since.toISOString()}, and keeps its partitions.`
+    findings.push({ kind: 'process-quiet', sentence, command: `kill -CONT ${pid}` })
+  }
   return [...findings, ...ofBlocked({ ...facts, groups }), ...ofSlow({ ...facts, groups })]
 }
 
@@ -40,7 +44,7 @@ function ofBlocked({ blocked, groups }: Pick<StatusFacts, 'blocked' | 'groups'>)
   const more = others.length === 0 ? '' : ` ${others.length} more wait for a lock.`
   const isAccept = longest.pid === null || held.some(({ application }) => application === ACCEPT)
   const sentence = `${lockSentence(longest)}${more}${isAccept && still !== null ? ` ${still}` : ''}`
-  return [{ kind: 'statement-blocked', sentence, command: `psql -c 'SELECT pg_terminate_backend(${longest.by.pid})'` }]
+  return [{ kind: 'statement-blocked', sentence, command: psql(isOurs(longest.by.application) ? sessionOf(longest.by.pid) : `SELECT pg_terminate_backend(${longest.by.pid})`) }] // prettier-ignore
 }
 
 /** The slowest statement, or a slow way to the database. An accept that is slow delays every event, others may just have much to do. */
@@ -50,7 +54,7 @@ function ofSlow({ slow, roundTripMs, groups }: Pick<StatusFacts, 'slow' | 'round
   const findings: Finding[] = []
   if (roundTripMs !== null && roundTripMs >= SLOW_ROUND_TRIP_MS) {
     const sentence = `The database is slow: a round trip to it takes ${Math.round(roundTripMs)} ms from here, and every statement at least as long.`
-    findings.push({ kind: 'database-slow', sentence, command: "psql -c 'SELECT * FROM pg_stat_activity'" })
+    findings.push({ kind: 'database-slow', sentence, command: psql('SELECT * FROM pg_stat_activity') })
   }
   if (slowest !== undefined) {
     const { statement, application, pid, forMs } = slowest
@@ -58,7 +62,7 @@ function ofSlow({ slow, roundTripMs, groups }: Pick<StatusFacts, 'slow' | 'round
     findings.push({
       kind: accept === undefined ? 'statement-slow' : 'database-slow',
       sentence: `The database has worked for ${roughly(forMs)} on ${statement ?? 'a statement'} of "${application}" (pid ${pid}).${still === null ? '' : ` ${still}`}`,
-      command: `psql -c 'SELECT * FROM pg_stat_activity WHERE pid = ${pid}'`,
+      command: psql(sessionOf(pid)),
     })
   }
   return findings
@@ -66,4 +70,13 @@ function ofSlow({ slow, roundTripMs, groups }: Pick<StatusFacts, 'slow' | 'round
 
 function reportsOf(groups: readonly GroupFacts[]): readonly GroupLagReport[] {
   return groups.flatMap(({ report }) => report ?? [])
+}
+
+function sessionOf(pid: number): string {
+  return `SELECT * FROM pg_stat_activity WHERE pid = ${pid}`
+}
+
+/** Not to be ended on sight: a daemon, a migration, or autovacuum, which has no name. */
+function isOurs(application: string | null): boolean {
+  return application === null || application === '' || application.startsWith('kafka-worker')
 }

@@ -24,6 +24,14 @@ export interface SlowSession {
   readonly forMs: number
 }
 
+/** A process that takes no new work, because it got SIGTSTP or `POST /admin/quiet`. */
+export interface QuietProcess {
+  readonly since: Date
+  readonly pid: number
+  /** May be cut. */
+  readonly host: string
+}
+
 /** Intents of one kind and reason, among the newest 50,000, that ended `dead` in the last 24 hours and were not retried. */
 export interface DeadIntents {
   readonly group: string
@@ -48,6 +56,7 @@ export interface StatusReader {
   deadIntents(): Promise<readonly DeadIntents[]>
   openWork(groups: readonly string[]): Promise<readonly OpenWork[]>
   slowSessions(): Promise<readonly SlowSession[]>
+  quietProcesses(): Promise<readonly QuietProcess[]>
 }
 
 /** Events of the publishing outbox that wait. */
@@ -81,6 +90,7 @@ export interface StatusFacts {
   readonly groups: readonly GroupFacts[]
   readonly blocked: readonly BlockedStatement[]
   readonly slow: readonly SlowSession[]
+  readonly quiet: readonly QuietProcess[]
   /** The shortest round trip of several to the database, from here; milliseconds. Null while unknown. */
   readonly roundTripMs: number | null
   readonly deadIntents: readonly DeadIntents[]

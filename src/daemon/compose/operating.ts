@@ -1,6 +1,8 @@
+import { hostname } from 'node:os'
 import { createAdminRoutes, quietVerbs } from '../../infra/http/admin-routes.ts'
 import { startHealthServer, type HealthServer } from '../../infra/http/health-server.ts'
 import { createSuppressionEndpoint } from '../../infra/http/suppression-endpoint.ts'
+import { nameSession, quietSession } from '../../infra/postgres/admin/quiet-sessions.ts'
 import { unsubscribe } from '../../infra/postgres/admin/unsubscribe.ts'
 import { requireWritable } from '../../infra/postgres/client/writable.ts'
 import { checkRights } from '../../infra/postgres/schema/schema-check.ts'
@@ -9,6 +11,7 @@ import { isGroupPaused } from '../../model/pause.ts'
 import { createDatabaseProbe, promptSql, type DatabaseProbe } from '../database-probe.ts'
 import type { PauseWatch } from '../pause-watch.ts'
 import type { Tasks } from '../periodic-tasks.ts'
+import { createQuietMark } from '../quiet-mark.ts'
 import { watchStatements } from '../slow-statements.ts'
 import { DATABASE_PROBE } from '../watchdog.ts'
 import { composePauses } from './follow-pauses.ts'
@@ -65,6 +68,12 @@ export function composeOperating(
   const isPaused = (group: string) => isGroupPaused(pauses.current(), group)
   const takesNothing = (group: string) => of.process().quietSince !== null || isPaused(group)
   const replays = composeReplays(shared, groups, pools, isPaused, () => pauses.wantsReplay())
+  const markQuiet = createQuietMark({
+    mark: (quiet) => nameSession(pools.metrics.sql, quiet === null ? 'kafka-worker metrics' : quietSession(quiet)),
+    since: () => of.process().quietSince,
+    pid: process.pid,
+    host: hostname(),
+  })
   const reports = composeReports({ ...of, pauses, config, channels, database, statements, clock })
 
   return {
@@ -95,6 +104,7 @@ export function composeOperating(
       reports.start()
       tasks.schedule(DATABASE_PROBE, PROBE_MS, PROBE_DEADLINE_MS + pools.accept.longestStatementMs, () => database.probe())
       tasks.schedule('pauses', PAUSES_MS, PROBE_DEADLINE_MS + pools.delivery.longestStatementMs, () => pauses.poll())
+      tasks.schedule('quiet mark', PAUSES_MS, pools.metrics.longestStatementMs, markQuiet)
       tasks.schedule('slow statements', LOOK_MS, PROBE_DEADLINE_MS, () => statements.check())
       replays.schedule(tasks)
       scheduleLetters(tasks, {

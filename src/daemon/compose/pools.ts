@@ -9,7 +9,7 @@ export interface Pools {
   readonly delivery: Database
   /** For readiness: never queued behind work or a scrape. */
   readonly watch: Database
-  /** For counts of metrics: a locked table blocks the count only. */
+  /** One connection for counts of metrics, so that a locked table blocks the count only; its name says whether the process is quiet. */
   readonly metrics: Database
   /** One connection, which the relay of the outbox keeps: its session holds the locks of the shards. */
   readonly outbox: Database

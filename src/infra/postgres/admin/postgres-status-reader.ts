@@ -1,6 +1,7 @@
 import type { DeadIntents, OpenWork, RecentDeadLetters, SlowSession, StatusReader } from '../../../admin/status/status-facts.ts'
 import type { Sql } from '../../../std/sql.ts'
 import { statementName } from '../client/statement-name.ts'
+import { quietProcesses } from './quiet-sessions.ts'
 
 /** @param mostDeadLetters read at most, the newest. Throws SqlError. */
 export function createStatusReader(sql: Sql, mostDeadLetters: number): StatusReader {
@@ -8,6 +9,7 @@ export function createStatusReader(sql: Sql, mostDeadLetters: number): StatusRea
     deadLetters: () => sql.query<RecentDeadLetters>(deadLettersStatement, [mostDeadLetters]),
     deadIntents: () => sql.query<DeadIntents>(deadIntentsStatement, [MOST_INTENTS]),
     openWork: (groups) => sql.query<OpenWork>(openWorkStatement, [groups, MOST_WORK]),
+    quietProcesses: () => quietProcesses(sql),
     async slowSessions() {
       const rows = await sql.query<Omit<SlowSession, 'statement'> & { text: string | null }>(slowStatement)
       return rows.map(({ text, ...row }) => ({ ...row, statement: text === null || text.startsWith('<') ? null : statementName(text) }))

@@ -52,6 +52,7 @@ const well: StatusFacts = {
   groups: [group],
   blocked: [],
   slow: [],
+  quiet: [],
   roundTripMs: 3,
   deadIntents: [],
   deadLetters: [],
@@ -84,8 +85,16 @@ const waited =
   'UPDATE worker.progress of "kafka-worker accept" (pid 11) has waited 4 s for a lock of "psql" with pid 99 (idle in transaction), whose transaction has been open for 60 s.'
 const worked = 'The database has worked for 9 s on UPDATE worker.progress of'
 const lock = { pid: 11, application: 'kafka-worker accept', statement: 'UPDATE worker.progress', forMs: 4_000 }
+const owner = { memberId: 'a', address: '127.0.0.1', host: 'a-host.example.com', pid: 9470 }
+const quiet = { pid: 9470, host: 'a-host', since }
 const crowded = { channel: 'email', count: 160, campaignCount: 3, oldestMs: 15_000, campaigns: [{ campaignId: campaign, count: 150 }] }
 const cause = { is: 'event' as const, sentence: 'The cause.' }
+/** A group that reads nothing for its backlog, of many campaigns. */
+const full = {
+  lag: 900n,
+  due: [{ ...crowded, count: 400, campaignCount: 40, oldestMs: 70_000, campaigns: [] }],
+  partitions: [{ ...still, word: 'stalled' as const, secondsBehind: 70 }],
+}
 
 const cases: readonly (readonly [Finding['kind'], Partial<StatusFacts>, sentence: string, command: string])[] = [
   ['database-away', { database: 'The database does not answer.' }, 'The database does not answer.', 'doctor --only database'],
@@ -96,27 +105,30 @@ const cases: readonly (readonly [Finding['kind'], Partial<StatusFacts>, sentence
   ['topic-recreated', offsets('topic-recreated', 'it was'), 'Topic domain-events was recreated since stage-email-workers read it: unread records of the old one are lost, and those of the new one have not been read.', 'offsets reset --group stage-email-workers --to earliest --accept-loss'],
   ['data-lost', offsets('data-lost', 'records 5 to 8 were deleted'), 'Group stage-email-workers has lost data of partition 3: records 5 to 8 were deleted.', 'offsets reset --group stage-email-workers --partition 3 --to earliest --accept-loss'],
   ['no-member', of({ members: 0, lag: 12n }), 'No process runs stage-email-workers, which is behind by 12 records.', 'KAFKA_GROUPS=email-workers npm start'],
-  ['no-member', of({ partitions: [partition, { ...partition, partition: 1, owner: null }] }), 'No process of stage-email-workers reads partition 1, although others run: an added one is noticed within about a minute, and one more process makes the group share them all again.', 'KAFKA_GROUPS=email-workers npm start'],
-  ['statement-blocked', { blocked: [{ ...lock, by: blocker }, { ...lock, by: blocker }] }, waited, "psql -c 'SELECT pg_terminate_backend(99)'"],
-  ['statement-blocked', { ...of({ partitions: [still] }), blocked: [{ ...lock, by: blocker }] }, `${waited} ${stuck}.`, "psql -c 'SELECT pg_terminate_backend(99)'"],
-  ['statement-blocked', { ...of({ partitions: [still] }), blocked: [{ ...lock, pid: null, application: null, forMs: null, by: blocker }] }, `Locks of UPDATE worker.progress are held by "psql" with pid 99 (idle in transaction), whose transaction has been open for 60 s. ${stuck}.`, "psql -c 'SELECT pg_terminate_backend(99)'"],
-  ['database-slow', { ...of({ partitions: [still, { ...still, partition: 1 }] }), slow: [{ ...lock, forMs: 9_000 }] }, `${worked} "kafka-worker accept" (pid 11). ${stuck}, and 1 more partition.`, "psql -c 'SELECT * FROM pg_stat_activity WHERE pid = 11'"],
-  ['database-slow', { roundTripMs: 300 }, 'The database is slow: a round trip to it takes 300 ms from here, and every statement at least as long.', "psql -c 'SELECT * FROM pg_stat_activity'"],
-  ['campaign-hot', of({ lag: 1n, due: [crowded] }), `Campaign ${campaign} has 150 of the 160 due intents of the email channel of stage-email-workers, the oldest for 15 s, and 1 event is unread meanwhile: while it is paused, the others go on.`, `pause campaign ${campaign} --group stage-email-workers --owner NAME --because hot --for 1h`],
-  ['stalled', of({ partitions: [still] }), `${stuck}.`, `timeline --event ${event}`],
+  ['no-member', of({ partitions: [partition, { ...partition, partition: 1, owner: null }] }), 'No process of stage-email-workers reads partition 1, although others run: an added one is noticed within about a minute, and one more process makes the group share them all again.', 'KAFKA_GROUPS=email-workers HTTP_PORT=0 npm start'],
+  ['statement-blocked', { blocked: [{ ...lock, by: blocker }, { ...lock, by: blocker }] }, waited, `psql "$DATABASE_URL" -c 'SELECT pg_terminate_backend(99)'`],
+  ['statement-blocked', { ...of({ partitions: [still] }), blocked: [{ ...lock, by: blocker }] }, `${waited} ${stuck}.`, `psql "$DATABASE_URL" -c 'SELECT pg_terminate_backend(99)'`],
+  ['statement-blocked', { ...of({ partitions: [still] }), blocked: [{ ...lock, pid: null, application: null, forMs: null, by: blocker }] }, `Locks of UPDATE worker.progress are held by "psql" with pid 99 (idle in transaction), whose transaction has been open for 60 s. ${stuck}.`, `psql "$DATABASE_URL" -c 'SELECT pg_terminate_backend(99)'`],
+  ['database-slow', { ...of({ partitions: [still, { ...still, partition: 1 }] }), slow: [{ ...lock, forMs: 9_000 }] }, `${worked} "kafka-worker accept" (pid 11). ${stuck}, and 1 more partition.`, `psql "$DATABASE_URL" -c 'SELECT * FROM pg_stat_activity WHERE pid = 11'`],
+  ['database-slow', { roundTripMs: 300 }, 'The database is slow: a round trip to it takes 300 ms from here, and every statement at least as long.', `psql "$DATABASE_URL" -c 'SELECT * FROM pg_stat_activity'`],
+  ['campaign-hot', of({ lag: 1n, due: [crowded], partitions: [still] }), `Campaign ${campaign} has 150 of the 160 due intents of the email channel of stage-email-workers, the oldest for 15 s, and 1 event is unread meanwhile: while it is paused, the others go on.`, `pause campaign ${campaign} --group stage-email-workers --owner NAME --because hot --for 1h`],
+  ['statement-blocked', { blocked: [{ ...lock, by: { ...blocker, application: 'kafka-worker delivery' } }] }, waited.replace('"psql"', '"kafka-worker delivery"'), `psql "$DATABASE_URL" -c 'SELECT * FROM pg_stat_activity WHERE pid = 99'`],
+  ['process-quiet', { quiet: [quiet], ...of({ partitions: [{ ...still, owner }, { ...still, partition: 1, owner, word: 'stalled' }], lag: 900n, secondsBehind: 60, verdict: { word: 'falling-behind', sentence: '' } }) }, 'Process 9470 on a-host is quiet: it has taken no new work since 2030-01-31T12:00:00.000Z, and keeps its partitions.', 'kill -CONT 9470'],
+  ['stalled', of({ partitions: [still] }), `${stuck}. It belongs to process 1 on one.`, `timeline --event ${event}`],
   ['stalled', of({ cause, partitions: [{ ...partition, word: 'stalled', secondsBehind: 300, next: { offset: 5n, type: 'user.signed_up', eventId: event } }] }), 'Group stage-email-workers reads nothing of partition 0; its oldest record is 5 min old. The cause.', `timeline --event ${event}`],
   ['destination-away', of({ away: [away] }), 'The SMTP relay accepts no mails (relay-credentials-refused, since 2030-01-31T12:00:00.000Z): it refuses the login; correct user and password in SMTP_URL, and restart.', 'doctor --only smtp'],
   ['work-abandoned', { work: [{ group: group.group, held: 0, abandoned: 4 }] }, '4 intents of stage-email-workers are claimed by a worker that is gone, and no daemon takes them back.', 'KAFKA_GROUPS=email-workers npm start'],
   ['dead-letter-flood', letters(50), '50 dead letters of stage-email-workers in the last hour: not-json, type unknown, last at 2030-01-31T12:00:00.000Z.', 'dlq groups --group stage-email-workers --reason not-json'],
   ['intents-late', of({ due: [{ channel: 'email', count: 7, campaignCount: 1, oldestMs: 120_000, campaigns: [] }] }), '7 intents of stage-email-workers in channel email are due, the oldest for 2 min.', 'intents list --group stage-email-workers --state pending'],
-  ['falling-behind', of({ verdict: { word: 'falling-behind', sentence: '' }, lag: 900n, secondsBehind: 60 }), 'Group stage-email-workers falls behind: 900 records, the oldest 60 s old.', 'KAFKA_GROUPS=email-workers npm start'],
+  ['intents-late', of({ ...full, cause }), '400 intents of stage-email-workers in channel email are due, the oldest for 70 s. The group reads nothing until they are done.', 'intents list --group stage-email-workers --state pending'],
+  ['falling-behind', of({ verdict: { word: 'falling-behind', sentence: '' }, lag: 900n, secondsBehind: 60 }), 'Group stage-email-workers falls behind: 900 records, the oldest 60 s old.', 'KAFKA_GROUPS=email-workers HTTP_PORT=0 npm start'],
   ['falling-behind', of({ verdict: { word: 'falling-behind', sentence: '' }, lag: 900n, secondsBehind: 60, cause }), 'Group stage-email-workers falls behind: 900 records, the oldest 60 s old. The cause.', 'lag --group stage-email-workers'],
   ['endpoint-away', of({ away: [{ ...away, channel: 'webhook', destination: campaign, reason: 'http-503', waiting: 4 }] }), `Endpoint ${campaign} accepts no rewards (http-503, since 2030-01-31T12:00:00.000Z); its owner must fix it. 4 rewards wait for it.`, `intents list --destination ${campaign}`],
   ['paused', { pauses: [{ id: '1', scope: 'campaign', group: null, target: campaign, owner: 'an operator', because: 'import', since, until: since }] }, `The campaign ${campaign} is paused by an operator (import) until 2030-01-31T12:00:00.000Z, since 2030-01-31T12:00:00.000Z.`, `resume campaign ${campaign} --owner NAME`],
   ['outbox-late', { outbox: { due: 9, failed: 0, oldestSeconds: 60 } }, '9 events of the outbox wait to be published, the oldest for 60 s: no daemon with OUTBOX_RELAY=on publishes them.', 'outbox list'],
   ['outbox-failed', { outbox: { due: 0, failed: 2, oldestSeconds: 0 } }, '2 events of the outbox failed and wait until they are requeued.', 'outbox list'],
   ['recalculation-slow', of({ slow: [{ campaignId: campaign, tries: 3, nextTryAt: since }] }), `The recalculation of campaign ${campaign} takes too long: 3 tries in a row failed.`, `leaderboard audit --campaign ${campaign} --repair`],
-  ['statement-slow', { slow: [{ ...lock, application: 'kafka-worker delivery', forMs: 9_000 }] }, `${worked} "kafka-worker delivery" (pid 11).`, "psql -c 'SELECT * FROM pg_stat_activity WHERE pid = 11'"],
+  ['statement-slow', { slow: [{ ...lock, application: 'kafka-worker delivery', forMs: 9_000 }] }, `${worked} "kafka-worker delivery" (pid 11).`, `psql "$DATABASE_URL" -c 'SELECT * FROM pg_stat_activity WHERE pid = 11'`],
   ['mails-held', { work: [{ group: group.group, held: 2, abandoned: 0 }] }, '2 intents of stage-email-workers are held until an operator decides whether they were sent.', 'intents list --group stage-email-workers --state held'],
   ['intents-dead', { deadIntents: [dead(29, 'reward', 'no-endpoint')] }, '29 intents of stage-email-workers ended dead in the last 24 hours: reward (no-endpoint), last at 2030-01-31T12:00:00.000Z.', 'intents list --group stage-email-workers --state dead --reason no-endpoint'],
   ['intents-dead', { deadIntents: [dead(2, 'reward', 'no-endpoint'), dead(3, 'mail', null)] }, '5 intents of stage-email-workers ended dead in the last 24 hours: 3 mail (no reason); 2 reward (no-endpoint), last at 2030-01-31T12:00:00.000Z.', 'intents list --group stage-email-workers --state dead'],
@@ -129,7 +141,7 @@ const commands = new Map(leavesOf(program, []))
 
 describe('a problem that workerctl status finds', () => {
   it.each(cases)('is %s, with its sentence and command: %#', (kind, facts, sentence, command) => {
-    const whole = /^(?:npm|psql|KAFKA_GROUPS=)/.test(command) ? command : `npm run workerctl -- ${command}`
+    const whole = /^(?:npm|psql|kill|KAFKA_GROUPS=)/.test(command) ? command : `npm run workerctl -- ${command}`
     expect(findProblems({ ...well, ...facts })).toEqual([{ kind, sentence, command: whole }])
   })
 
@@ -158,7 +170,7 @@ describe('a problem that workerctl status finds', () => {
     ])
   })
 
-  it.each(cases.filter(([, , , command]) => !/^(?:npm|psql|KAFKA_GROUPS=)/.test(command)))(
+  it.each(cases.filter(([, , , command]) => !/^(?:npm|psql|kill|KAFKA_GROUPS=)/.test(command)))(
     'names a command of workerctl that exists, with its options: %s',
     (_, __, ___, line) => {
       const found = [...commands].find(([name]) => `${line} `.startsWith(`${name} `))?.[1]
@@ -175,9 +187,11 @@ describe('a problem that workerctl status finds', () => {
 
 describe('a cause that has a line of its own', () => {
   it('is not called a hot campaign while the relay is away or no process runs', () => {
-    const waits = { lag: 9n, due: [crowded] }
+    const waits = { lag: 9n, due: [crowded], partitions: [still] }
     expect(findProblems({ ...well, ...of({ ...waits, away: [away] }) }).map(({ kind }) => kind)).toEqual(['destination-away'])
     expect(findProblems({ ...well, ...of({ ...waits, members: 0 }) }).map(({ kind }) => kind)).toEqual(['no-member'])
+    const behind = findProblems({ ...well, ...of({ ...full, cause, away: [away] }) })
+    expect(behind.map(({ kind }) => kind)).toEqual(['destination-away', 'intents-late'])
   })
 
   it.each([
@@ -187,6 +201,7 @@ describe('a cause that has a line of its own', () => {
     const pause = { id: '1', scope, group: group.group, target, owner: 'ops', because: 'import', since, until: null }
     const late = of({ lag: 9n, due: [{ ...crowded, oldestMs: 600_000 }] })
     expect(findProblems({ ...well, ...late, pauses: [pause] }).map(({ kind }) => kind)).toEqual(['paused'])
+    expect(findProblems({ ...well, ...of({ ...full, cause }), pauses: [pause] }).map(({ kind }) => kind)).toEqual(['paused'])
   })
 })
 
@@ -203,6 +218,7 @@ describe('a system that is well', () => {
     ['a transaction that holds locks for which nobody waits', { blocked: [{ ...lock, pid: null, application: null, by: { pid: 99, application: 'psql', state: null, forMs: 9_000 } }] }],
     ['a partition that waits for the backlog of its group', of({ partitions: [still], due: [{ channel: 'email', count: 100, campaignCount: 1, oldestMs: 4_000, campaigns: [] }] })],
     ['a campaign whose many intents are done within seconds', of({ lag: 9n, due: [{ ...crowded, oldestMs: 14_000 }] })],
+    ['a campaign with much of the work, while the group reads', of({ lag: 10n, due: [crowded] })],
     ['a campaign with most of the work, which keeps nobody waiting', of({ due: [{ ...crowded, campaignCount: 1 }] })],
     ['a group that rebalances', of({ partitions: [{ ...partition, owner: null }, { ...partition, partition: 1, owner: null }] })],
   ])('may have %s', (_, facts) => {
