@@ -65,7 +65,7 @@ test('a replay whose records are deleted while it reads ends and names the offse
   const { out } = await workerctlFor(fixture, 'replay', 'show', cut)
   expect(out).toContain(`is done: ${sentence}`)
   expect(out).toContain(`unread partition 0: 0 planned, ${lost} are.`)
-  expect((await shownReplay(fixture, cut)).audit.filter(({ action }) => action === 'lost')).toMatchObject([{ reason: sentence }])
+  expect((await shownReplay(fixture, cut)).audit.filter(({ action }) => action === 'lost')).toMatchObject([{ because: sentence }])
   await fixture.drained()
   expect(fixture.smtp.mails).toHaveLength(all - lost)
   expect(unread(await replayIs(fixture, next, 'done'))).toEqual([all])
