@@ -1,5 +1,5 @@
 import { databaseSentence } from '../../admin/database-sentence.ts'
-import { readOrders } from '../../infra/postgres/admin/operator-orders.ts'
+import { readOrders, readPauses } from '../../infra/postgres/admin/operator-orders.ts'
 import type { IntentStore } from '../../delivery/intent-store.ts'
 import type { Observe } from '../../model/fact.ts'
 import type { Clock } from '../../std/clock.ts'
@@ -23,7 +23,8 @@ export function composePauses(of: {
 }): PauseWatch {
   const { store, clock } = of
   return createPauseWatch({
-    read: () =>
+    readPauses: () => readPauses(of.sql),
+    readOrders: () =>
       readOrders(
         of.sql,
         of.groups.map(({ id }) => id),

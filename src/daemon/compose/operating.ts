@@ -103,7 +103,7 @@ export function composeOperating(
     start(signal) {
       reports.start()
       tasks.schedule(DATABASE_PROBE, PROBE_MS, PROBE_DEADLINE_MS + pools.accept.longestStatementMs, () => database.probe())
-      tasks.schedule('pauses', PAUSES_MS, PROBE_DEADLINE_MS + pools.delivery.longestStatementMs, () => pauses.poll())
+      tasks.schedule('pauses', PAUSES_MS, 2 * PROBE_DEADLINE_MS + pools.delivery.longestStatementMs, () => pauses.poll())
       tasks.schedule('quiet mark', PAUSES_MS, pools.metrics.longestStatementMs, markQuiet)
       tasks.schedule('slow statements', LOOK_MS, PROBE_DEADLINE_MS, () => statements.check())
       replays.schedule(tasks)

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vitest'
 import { channelNames } from '../../../src/daemon/compose/channels.ts'
 import type { IntentStore, SetAside } from '../../../src/delivery/intent-store.ts'
-import { readOrders } from '../../../src/infra/postgres/admin/operator-orders.ts'
+import { readOrders, readPauses } from '../../../src/infra/postgres/admin/operator-orders.ts'
 import { createPauseAdmin } from '../../../src/infra/postgres/admin/postgres-pause-admin.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
 import type { PauseTarget } from '../../../src/model/pause.ts'
@@ -124,19 +124,20 @@ describe('intents under a pause', () => {
   })
 })
 
-test('the orders of operators are read as one: every pause, the oldest first, and whether intents are set aside', async () => {
-  expect(await readOrders(database.sql, ['mailers'])).toEqual({ pauses: [], setAside: false, letters: [], replays: false })
+test('the orders of operators are read: every pause, the oldest first, and whether intents are set aside', async () => {
+  expect(await readOrders(database.sql, ['mailers'])).toEqual({ setAside: false, letters: [], replays: false })
+  expect(await readPauses(database.sql)).toEqual([])
   await database.sql.query('TRUNCATE worker.pauses RESTART IDENTITY')
   const first = await begin(campaign, 60_000)
   for (let partition = 2; partition <= 10; partition++) await begin({ scope: 'partition', group: 'mailers', target: String(partition) })
   await due(1, { type: 'user.signed_up', campaign: campaignId })
   await aside(first)
-  const { pauses, ...others } = await readOrders(database.sql, ['mailers'])
+  const pauses = await readPauses(database.sql)
   const ids = Array.from({ length: 10 }, (_, index) => String(index + 1))
   expect(pauses.map(({ pause }) => pause.id)).toEqual(ids)
   expect(pauses.map(({ leftMs }) => leftMs === null)).toEqual(ids.map((id) => id !== '1'))
   expect((await createPauseAdmin(database).active()).map(({ id }) => id)).toEqual(ids)
-  expect(others).toEqual({ setAside: true, letters: [], replays: false })
+  expect(await readOrders(database.sql, ['mailers'])).toEqual({ setAside: true, letters: [], replays: false })
 })
 
 const plan = (use: (store: IntentStore, sql: Sql) => Promise<unknown>): Promise<readonly PlanNode[]> => planOf(database, use)

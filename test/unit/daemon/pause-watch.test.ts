@@ -22,10 +22,10 @@ const pauseOf = (change: Partial<Pause> = {}): Pause => ({
 function watching() {
   const clock = createAutoAdvancingClock()
   const applied: (readonly string[])[] = []
-  const orders: Omit<OperatorOrders, 'pauses'> = { setAside: true, letters: [], replays: false }
+  const orders: OperatorOrders = { setAside: true, letters: [], replays: false }
   const state: {
     answer: readonly ActivePause[] | Error
-    orders: Omit<OperatorOrders, 'pauses'>
+    orders: OperatorOrders | Error
     answersAfter: number | null
     woken: number
     waiting: number
@@ -37,10 +37,14 @@ function watching() {
     waiting: 0,
   }
   const watch = createPauseWatch({
-    async read() {
-      if (clock.slept.length === state.answersAfter) return { ...state.orders, pauses: [{ pause: pauseOf(), leftMs: null }] }
+    async readPauses() {
+      if (clock.slept.length === state.answersAfter) return [{ pause: pauseOf(), leftMs: null }]
       if (state.answer instanceof Error) throw state.answer
-      return { ...state.orders, pauses: state.answer }
+      return state.answer
+    },
+    async readOrders() {
+      if (state.orders instanceof Error) throw state.orders
+      return state.orders
     },
     apply: (pauses) => void applied.push(pauses.map(({ id }) => id)),
     async wake() {
@@ -77,6 +81,26 @@ test('nothing is woken where nothing is set aside, and letters and replays are w
   await expect(watch.poll()).rejects.toThrow('away')
   expect([watch.wantsLetters('a'), watch.wantsLetters('b'), watch.wantsReplay()]).toEqual([true, false, true])
   expect(state.woken).toBe(0)
+})
+
+test('pauses begin and end, at the start too, while the other orders cannot be read: these stay as known, and waking is tried', async () => {
+  const { applied, state, watch } = watching()
+  state.orders = { setAside: false, letters: ['a'], replays: true }
+  await watch.poll()
+  expect(state.woken).toBe(0)
+  state.orders = new Error('slow')
+  state.answer = [{ pause: pauseOf(), leftMs: null }]
+  await expect(watch.poll()).rejects.toThrow('slow')
+  expect([watch.wantsLetters('a'), watch.wantsReplay(), state.woken]).toEqual([true, true, 1])
+  state.answer = []
+  await expect(watch.poll()).rejects.toThrow('slow')
+  expect(applied).toEqual([[], ['1'], []])
+
+  const starting = watching()
+  starting.state.orders = new Error('slow')
+  starting.state.answer = [{ pause: pauseOf(), leftMs: null }]
+  await starting.watch.first(new AbortController().signal)
+  expect([starting.applied, starting.state.waiting]).toEqual([[['1']], 0])
 })
 
 test('the first reading is repeated until the database answers', async () => {
