@@ -6,6 +6,9 @@ export class OperatorError extends Error {
   override readonly name = 'OperatorError'
 }
 
+/** A server does not answer: nothing was changed, and a later attempt may succeed without a change by the operator. */
+export class ServerAway extends OperatorError {}
+
 /** The message of anything that was thrown. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown)

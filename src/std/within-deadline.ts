@@ -13,17 +13,17 @@ export async function withinDeadline(ms: number, promise: Promise<unknown>): Pro
 /**
  * The answer, unless it takes longer than `ms` milliseconds: then the result rejects, and whatever becomes of the answer is ignored.
  *
- * @throws {Error} with the sentence `late`
+ * @throws {Error} `late`, or one with this sentence
  */
 export async function answerWithin<Answer>(
   ms: number,
   answer: Promise<Answer>,
-  late: string,
+  late: string | Error,
   clock: Pick<Clock, 'sleep'> = systemClock,
 ): Promise<Answer> {
   const over = new AbortController()
   const timeout = clock.sleep(ms, over.signal).then(() => {
-    throw new Error(late)
+    throw typeof late === 'string' ? new Error(late) : late
   })
   // After the answer nobody waits for it.
   timeout.catch(() => undefined)

@@ -32,29 +32,47 @@ type ForwardedVerb = (body: Readonly<Record<string, unknown>>) => Promise<VerbAn
 type ForwardedVerbs = Readonly<Record<'pause' | 'resume' | 'suppress', ForwardedVerb>>
 
 /**
- * The verbs that one process does for all, by a process that listens. Each rejects when none does.
+ * The verbs that one process does for all, by a process that listens. Each rejects when none does: nothing was done. An answer that does not
+ * come, or breaks off, is a refusal which says that the process may have done it.
  *
  * @param token the `ADMIN_TOKEN` that the processes share; undefined: their verbs are off, as those of the supervisor
  */
-export function forwardedVerbs(of: { processes(): readonly ProcessState[]; readonly token: string | undefined }): ForwardedVerbs {
+export function forwardedVerbs(of: {
+  processes(): readonly ProcessState[]
+  readonly token: string | undefined
+  /** Milliseconds. Default: 35 s. */
+  readonly deadlineMs?: number
+}): ForwardedVerbs {
   const verb =
     (name: keyof ForwardedVerbs): ForwardedVerb =>
     async (body) => {
       const port = of.processes().find((process) => process.port !== null)?.port ?? null
       if (port === null) throw new Error('no process listens')
-      const response = await fetch(`http://${LOOPBACK}:${port}/admin/${name}`, {
-        method: 'POST',
-        headers: { authorization: `Bearer ${of.token ?? ''}`, 'content-type': 'application/json' },
-        body: JSON.stringify(body),
-        signal: AbortSignal.timeout(DEADLINE_MS),
-      })
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the daemon of this build answers with an object of JSON
-      const answer = (await response.json()) as { readonly error?: string }
-      if (response.status === 200) return { done: answer }
-      const status = ([400, 404, 409] as const).find((each) => each === response.status) ?? 503
-      return { refused: answer.error ?? 'The process did not do it; try again.', status }
+      try {
+        const response = await fetch(`http://${LOOPBACK}:${port}/admin/${name}`, {
+          method: 'POST',
+          headers: { authorization: `Bearer ${of.token ?? ''}`, 'content-type': 'application/json' },
+          body: JSON.stringify(body),
+          signal: AbortSignal.timeout(of.deadlineMs ?? DEADLINE_MS),
+        })
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the daemon of this build answers with an object of JSON
+        const answer = (await response.json()) as { readonly error?: string }
+        if (response.status === 200) return { done: answer }
+        const status = ([400, 404, 409] as const).find((each) => each === response.status) ?? 503
+        return { refused: answer.error ?? 'The process did not do it; try again.', status }
+      } catch (error) {
+        if (isUnreached(error)) throw error
+        const look = name === 'suppress' ? 'a suppression may be repeated' : 'GET /status shows the pauses'
+        return { refused: `It is not known whether this was done, because the process did not answer: ${look}.`, status: 503 }
+      }
     }
   return { pause: verb('pause'), resume: verb('resume'), suppress: verb('suppress') }
+}
+
+/** Whether no connection was made, so that the process cannot have seen the request. */
+function isUnreached(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined
+  return cause instanceof Error && 'code' in cause && cause.code === 'ECONNREFUSED'
 }
 
 async function forward(port: number, request: IncomingMessage, response: ServerResponse): Promise<void> {

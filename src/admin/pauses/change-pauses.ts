@@ -1,6 +1,8 @@
 import type { LogAdmin } from '../../ingest/log-admin.ts'
 import { pauseSentence, type Pause, type PauseTarget } from '../../model/pause.ts'
-import { OperatorError } from '../../std/failure.ts'
+import type { Clock } from '../../std/clock.ts'
+import { OperatorError, ServerAway } from '../../std/failure.ts'
+import { answerWithin } from '../../std/within-deadline.ts'
 import type { ProgressAdmin } from '../offsets/progress-admin.ts'
 import type { OperatorGroup } from '../operator-group.ts'
 import { oldestUnread } from './oldest-unread.ts'
@@ -9,6 +11,11 @@ import { noPauseSentence, pauseSentences, retentionLeft, type RetentionLeft } fr
 
 /** What of Kafka a pause that stops reading looks at. */
 type PauseLog = Pick<LogAdmin, 'ranges' | 'offsetsAt' | 'topicConfig'>
+
+/** For the look at Kafka before a pause begins. Milliseconds. */
+const KAFKA_MS = 10_000
+/** For the count of what is in flight once it has begun. Milliseconds. */
+const COUNT_MS = 5_000
 
 /** What pauses are changed with. */
 export interface PausePorts {
@@ -19,6 +26,8 @@ export interface PausePorts {
   withLog<Result>(work: (log: PauseLog) => Promise<Result>): Promise<Result>
   /** Milliseconds since 1970. */
   now(): number
+  /** Of the deadlines. Default: the system's. */
+  readonly clock?: Pick<Clock, 'sleep'>
 }
 
 /** How the pause of a target that is paused already is replaced. */
@@ -34,15 +43,16 @@ export interface BegunPause {
   readonly pause: Pause
   /** Null: reading goes on. */
   readonly retention: RetentionLeft | null
-  /** Intents whose attempts had begun. */
-  readonly inFlight: number
+  /** Intents whose attempts had begun; null: they could not be counted. */
+  readonly inFlight: number | null
   readonly sentences: readonly string[]
 }
 
 /**
- * Begins a pause, or replaces the one that its target has.
+ * Begins a pause, or replaces the one that its target has. Once that is committed nothing rejects: a count that fails is left out.
  *
  * @throws {OperatorError} nothing was changed: the target is paused already, or does not exist.
+ * @throws {ServerAway} nothing was changed: Kafka does not answer.
  */
 export async function beginPause(request: PauseRequest, { replace, way }: Replacing, ports: PausePorts): Promise<BegunPause> {
   // Before the pause begins: a partition that does not exist is refused.
@@ -50,7 +60,8 @@ export async function beginPause(request: PauseRequest, { replace, way }: Replac
   await requireExisting(request, ports.pauses)
   const { is, pause } = await ports.pauses.begin(request, replace)
   if (is === 'exists') throw new OperatorError(`There is a pause already, ${pauseSentence(pause)}: ${way} to replace it, or resume it.`)
-  const inFlight = await ports.pauses.inFlight(request)
+  const counted = answerWithin(COUNT_MS, ports.pauses.inFlight(request), 'not counted in time', ports.clock)
+  const inFlight = await counted.catch(() => null)
   return { is, pause, retention, inFlight, sentences: pauseSentences(pause, inFlight, retention, ports.now()) }
 }
 
@@ -76,8 +87,8 @@ async function retentionOf({ scope, target, group: id }: PauseTarget, ports: Pau
   const group = ports.groups.find((each) => each.id === id)
   if (group === undefined || (scope !== 'group' && scope !== 'partition')) return null
   const { topic } = group
-  return ports.withLog(async (log) => {
-    const positions = new Map((await ports.progress.readProgress(group.id, topic)).map((row) => [row.partition, row.next]))
+  const positions = new Map((await ports.progress.readProgress(group.id, topic)).map((row) => [row.partition, row.next]))
+  const look = ports.withLog(async (log) => {
     const ranges = await log.ranges(topic)
     if (scope === 'partition' && !ranges.has(Number(target))) {
       throw new OperatorError(`Topic ${topic} has no partition ${target}: it has ${ranges.size}, numbered from 0.`)
@@ -90,4 +101,5 @@ async function retentionOf({ scope, target, group: id }: PauseTarget, ports: Pau
     const oldest = retention < 0 ? null : await oldestUnread(log, topic, from, ranges, { now, reachMs: retention })
     return retentionLeft(topic, retention < 0 ? null : retention, oldest, now)
   })
+  return answerWithin(KAFKA_MS, look, new ServerAway('Kafka did not answer within 10 s: nothing was changed; try again.'), ports.clock)
 }

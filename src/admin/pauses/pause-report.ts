@@ -19,15 +19,19 @@ export function retentionLeft(topic: string, retentionMs: number | null, oldestU
 }
 
 /** What an operator must know about a pause that has just begun, one sentence each. */
-export function pauseSentences(pause: Pause, inFlight: number, retention: RetentionLeft | null, now: number): readonly string[] {
+export function pauseSentences(pause: Pause, inFlight: number | null, retention: RetentionLeft | null, now: number): readonly string[] {
   const daemons = 'Running daemons follow within about 2 s.'
   return [
-    inFlight === 0
-      ? `No intent of it is in flight. ${daemons}`
-      : `${inFlight === 1 ? '1 intent of it is' : `${inFlight} intents of it are`} in flight: attempts that have begun are finished. ${daemons}`,
+    `${inFlightSentence(inFlight)} ${daemons}`,
     ...effectOf(pause),
     ...(retention === null ? [] : [retentionSentence(pause, retention, now)]),
   ]
+}
+
+function inFlightSentence(inFlight: number | null): string {
+  if (inFlight === null) return 'The intents of it in flight could not be counted: attempts that have begun are finished.'
+  if (inFlight === 0) return 'No intent of it is in flight.'
+  return `${inFlight === 1 ? '1 intent of it is' : `${inFlight} intents of it are`} in flight: attempts that have begun are finished.`
 }
 
 function effectOf({ scope }: Pause): readonly string[] {

@@ -10,7 +10,7 @@ const now = Date.parse('2030-01-31T12:00:00.000Z')
 const hour = 3_600_000
 
 /** Pauses of one process, kept in an array. */
-function serve(changes: Partial<OperatorVerbPorts> = {}) {
+function serve({ pauses: changed, ...changes }: Partial<Omit<OperatorVerbPorts, 'pauses'>> & { readonly pauses?: Partial<PauseAdmin> } = {}) {
   const active: Pause[] = []
   const suppressed: object[] = []
   const pauses: PauseAdmin = {
@@ -32,6 +32,7 @@ function serve(changes: Partial<OperatorVerbPorts> = {}) {
     },
     inFlight: async () => 2,
     exists: async () => false,
+    ...changed,
   }
   const verbs = operatorVerbs({
     groups,
@@ -132,6 +133,23 @@ describe('POST /admin/pause and resume', () => {
     const body = Object.fromEntries(Object.entries({ ...pause, ...change }).filter(([, value]) => value !== undefined))
     expect(await verbs.pause(body)).toEqual({ status: 400, refused })
     expect(active).toEqual([])
+  })
+
+  it('answer that a pause has begun although what is in flight cannot be counted', async () => {
+    const { verbs, active } = serve({ pauses: { inFlight: () => Promise.reject(new Error('canceling statement')) } })
+    expect(await verbs.pause(pause)).toMatchObject({
+      done: { is: 'begun', inFlight: null, sentences: [expect.stringContaining('could not be counted'), expect.any(String)] },
+    })
+    expect(active).toHaveLength(1)
+  })
+
+  it('change nothing, and refuse for now, where Kafka has not answered in time', async () => {
+    const slept: number[] = []
+    const clock = { sleep: async (ms: number) => void slept.push(ms) }
+    const { verbs, active } = serve({ withLog: () => new Promise(() => undefined), clock })
+    const begun = verbs.pause(pause)
+    expect(JSON.stringify(await begun.catch(String))).toContain('Kafka did not answer within 10 s: nothing was changed; try again.')
+    expect([slept, active]).toEqual([[10_000], []])
   })
 
   it('refuse with the grant where the role of the daemon may not change pauses, and reject when the database does not answer', async () => {

@@ -1,6 +1,7 @@
+import { createServer, type Server } from 'node:http'
 import { afterEach, describe, expect, it } from 'vitest'
 import { startHealthServer, type HealthReport, type HealthServer } from '../../../src/infra/http/health-server.ts'
-import { createForwarder } from '../../../src/supervisor/forward-request.ts'
+import { createForwarder, forwardedVerbs } from '../../../src/supervisor/forward-request.ts'
 import { createProcessReports } from '../../../src/supervisor/process-reports.ts'
 import type { ProcessState } from '../../../src/supervisor/supervisor.ts'
 import { createSuppressionEndpoint } from '../../../src/infra/http/suppression-endpoint.ts'
@@ -112,5 +113,29 @@ describe('a forwarded request', () => {
     ['the process has just ended', { port: 1 }],
   ])('gets 503 with a time when %s', async (_, state) => {
     expect(await post([absent('1', state)], command)).toMatchObject({ status: 503, retryAfter: '5' })
+  })
+})
+
+async function listenOn(server: Server): Promise<number | null> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  return typeof address === 'object' && address !== null ? address.port : null
+}
+
+describe('a verb that one process does for all', () => {
+  it('is not known to be done where the process takes it and does not answer, and rejects where no connection is made', async () => {
+    const [silent, closed] = [createServer(() => undefined), createServer()]
+    const [port, unused] = await Promise.all([silent, closed].map(listenOn))
+    await new Promise((resolve) => closed.close(resolve))
+    try {
+      const verbs = forwardedVerbs({ processes: () => [absent('1', { port: port ?? null })], token: 'token', deadlineMs: 100 })
+      const unknown = 'It is not known whether this was done, because the process did not answer:'
+      expect(await verbs.pause({})).toEqual({ status: 503, refused: `${unknown} GET /status shows the pauses.` })
+      expect(await verbs.suppress({})).toEqual({ status: 503, refused: `${unknown} a suppression may be repeated.` })
+    } finally {
+      await new Promise((resolve) => silent.close(resolve).closeAllConnections())
+    }
+    const gone = forwardedVerbs({ processes: () => [absent('1', { port: unused ?? null })], token: 'token' })
+    await expect(gone.pause({})).rejects.toThrow('fetch failed')
   })
 })

@@ -30,6 +30,7 @@ describe('the retention that is left', () => {
 
   it('says how many attempts will be finished', () => {
     expect(pauseSentences(pause, 0, null, NOW)[0]).toContain('No intent of it is in flight.')
+    expect(pauseSentences(pause, null, null, NOW)[0]).toContain('in flight could not be counted: attempts that have begun are finished.')
     expect(pauseSentences(pause, 1, null, NOW)[0]).toContain('1 intent of it is in flight')
     expect(pauseSentences(pause, 2, null, NOW)[0]).toContain('2 intents of it are in flight')
   })
