@@ -4,7 +4,7 @@ import type { PauseNames } from '../admin/pauses/pause-target.ts'
 import type { SuppressionAdmin } from '../admin/suppressions/suppression-admin.ts'
 import { suppressionOfFields, suppressionSentences } from '../admin/suppressions/suppression-fields.ts'
 import type { AdminAnswer, OperatorVerbs } from '../infra/http/admin-routes.ts'
-import { OperatorError } from '../std/failure.ts'
+import { OperatorError, ServerAway } from '../std/failure.ts'
 
 /** What the verbs work with. */
 export interface OperatorVerbPorts extends PausePorts {
@@ -18,7 +18,7 @@ export interface OperatorVerbPorts extends PausePorts {
 
 /**
  * `POST /admin/pause`, `resume` and `suppress`, by the rules of the commands of workerctl and with the objects that these print as `--json`.
- * A field that is wrong is refused with 400, a change that is not possible with 409.
+ * A field that is wrong is refused with 400, a change that is not possible with 409, and with 503 one that Kafka keeps from being made because it does not answer.
  */
 export function operatorVerbs(ports: OperatorVerbPorts): OperatorVerbs {
   return {
@@ -64,6 +64,7 @@ function verb<Order>(read: (body: Body) => Order, execute: (order: Order) => Pro
 }
 
 function refusal(status: 400 | 409, error: unknown): AdminAnswer {
+  if (error instanceof ServerAway) return { refused: error.message, status: 503 }
   if (error instanceof OperatorError) return { refused: error.message, status }
   throw error
 }

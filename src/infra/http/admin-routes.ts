@@ -6,6 +6,9 @@ import { MOST_BODY_BYTES, objectOf, readBody, refuse, reply } from './small-requ
 /** The answer of a verb: 200 and an object, or a refusal with its sentence. */
 export type AdminAnswer = { readonly done: object } | { readonly refused: string; readonly status: 400 | 404 | 409 | 503 }
 
+/** Seconds. */
+const RETRY = { 'retry-after': '5' }
+
 /** Does what the path says; `body` is the object of the request, `{}` without one. Rejects when the database does not answer. */
 export type AdminVerb = (body: { readonly [key: string]: unknown }) => Promise<AdminAnswer>
 
@@ -52,10 +55,10 @@ export function createAdminRoutes({ token, access, verbs }: AdminRoutesOptions):
       const body = text.trim() === '' ? {} : objectOf(text)
       if (body === null) return refuse(response, 400, 'The body must be one JSON object, or empty.')
       const answer = await verb(body)
-      if ('refused' in answer) return refuse(response, answer.status, answer.refused)
+      if ('refused' in answer) return refuse(response, answer.status, answer.refused, answer.status === 503 ? RETRY : {})
       reply(response, 200, answer.done)
     } catch {
-      refuse(response, 503, 'Not done, because a server that it needs does not answer; try again.', { 'retry-after': '5' })
+      refuse(response, 503, 'Not done, because a server that it needs does not answer; try again.', RETRY)
     }
   }
   return Object.assign(answer, { paths: guard === null ? [] : names })

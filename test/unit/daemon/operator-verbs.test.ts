@@ -148,7 +148,7 @@ describe('POST /admin/pause and resume', () => {
     const clock = { sleep: async (ms: number) => void slept.push(ms) }
     const { verbs, active } = serve({ withLog: () => new Promise(() => undefined), clock })
     const begun = verbs.pause(pause)
-    expect(JSON.stringify(await begun.catch(String))).toContain('Kafka did not answer within 10 s: nothing was changed; try again.')
+    expect(await begun).toEqual({ status: 503, refused: 'Kafka did not answer within 10 s: nothing was changed; try again.' })
     expect([slept, active]).toEqual([[10_000], []])
   })
 

@@ -1,4 +1,4 @@
-import { messageOf, OperatorError } from '../../../std/failure.ts'
+import { messageOf, type OperatorError, ServerAway } from '../../../std/failure.ts'
 import { tlsFaultOf, tlsTrouble } from '../../../std/tls-fault.ts'
 import type { TlsFault } from '../../../std/tls-fault.ts'
 import { LogAccessRefused } from '../../../ingest/log-admin.ts'
@@ -26,10 +26,10 @@ export function noConnection(error: unknown, settings: KafkaSettings): OperatorE
   const refused = accessRefused(error, settings)
   if (refused !== null) return refused
   const noToken = messageOfType(error, 'TOKEN_UNAVAILABLE')
-  if (noToken !== null) return new OperatorError(bySetting(noToken))
+  if (noToken !== null) return new ServerAway(bySetting(noToken))
   // A listener of the other protocol closes the connection without an error.
   const orProtocol = /closed|disconnected before secure/i.test(messageOf(error)) ? ' or KAFKA_SECURITY_PROTOCOL' : ''
-  return new OperatorError(
+  return new ServerAway(
     `no Kafka broker answers at ${brokersOf(settings)} (${messageOf(error)}): start Kafka there, or correct KAFKA_BROKERS${orProtocol}`,
   )
 }
@@ -38,7 +38,7 @@ export function noConnection(error: unknown, settings: KafkaSettings): OperatorE
 export function noAnswer(error: unknown, settings: KafkaSettings): unknown {
   const isClosed = hasCause(error, ({ name }) => name === 'KafkaJSConnectionClosedError')
   if (!isClosed || settings.sasl !== undefined) return accessRefused(error, settings) ?? error
-  return new OperatorError(
+  return new ServerAway(
     `Kafka at ${brokersOf(settings)} accepts the connection and closes it at the first request: ` +
       `set KAFKA_SECURITY_PROTOCOL to ${settings.tls ? 'SASL_SSL' : 'SASL_SSL or SSL'} if its listener requires that, or check the health of its brokers`,
   )

@@ -107,11 +107,14 @@ describe('the admin verbs', () => {
   it('give the answer of a verb, its refusal, and 503 without the thrown text when it fails', async () => {
     const { post } = await serve({
       verbs: {
+        later: async () => ({ status: 503, refused: 'Kafka does not answer.' }),
         pause: async ({ group }) => (group === 'a' ? { done: { paused: group } } : { status: 409, refused: 'Already paused.' }),
       },
     })
     expect((await post('/admin/pause', { body: '{"group":"a"}' })).text).toBe('{"paused":"a"}\n')
     expect(await post('/admin/pause')).toMatchObject({ status: 409, text: '{"error":"Already paused."}\n' })
+    const later = await post('/admin/later')
+    expect([later.status, later.headers.get('retry-after'), later.text]).toEqual([503, '5', '{"error":"Kafka does not answer."}\n'])
     const failed = await post('/admin/fail')
     expect(failed.status).toBe(503)
     expect(failed.text).not.toContain('@')
