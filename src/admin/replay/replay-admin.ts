@@ -60,6 +60,12 @@ export interface ReplayAuditLine {
   readonly because: string | null
 }
 
+/** An intent of a replay that waits, and for what; reason null: for a worker. */
+export interface UnclaimedIntent {
+  readonly id: string
+  readonly reason: string | null
+}
+
 /** The port to the replays, for operators. Every change writes a line of the audit in its transaction. */
 export interface ReplayAdmin {
   /** Orders replays, all or none; returns their ids. */
@@ -71,8 +77,8 @@ export interface ReplayAdmin {
   audit(id: string): Promise<readonly ReplayAuditLine[]>
   /** Moves the job from one of the states; returns the state that it was in, or null when it was in none of them. */
   move(id: string, from: readonly ReplayState[], to: ReplayState, action: string, act: ReplayAct): Promise<ReplayState | null>
-  /** The intents of the job that no worker has and that are not finished; by one read of the job's intents. */
-  unclaimed(id: string): Promise<readonly string[]>
+  /** At most `limit` intents of the job that no worker has and that are not finished, after this one in the order of their reasons and ids. */
+  unclaimed(id: string, after: UnclaimedIntent | null, limit: number): Promise<readonly UnclaimedIntent[]>
   /** Ends these intents as cancelled, as far as they are still pending; returns how many. */
   cancelIntents(ids: readonly string[]): Promise<number>
 }

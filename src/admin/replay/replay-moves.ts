@@ -1,5 +1,5 @@
 import { OperatorError } from '../../std/failure.ts'
-import type { ReplayAct, ReplayAdmin, ReplayState } from './replay-admin.ts'
+import type { ReplayAct, ReplayAdmin, ReplayState, UnclaimedIntent } from './replay-admin.ts'
 
 /** What an operator can do to a replay that was ordered. */
 export type ReplayMove = 'pause' | 'resume' | 'cancel'
@@ -12,6 +12,8 @@ const moves: Readonly<Record<ReplayMove, { readonly from: readonly ReplayState[]
 
 /** Intents that are cancelled in one transaction. */
 const CANCELLED_AT_ONCE = 1_000
+/** Intents that are looked for at once. */
+const PAGE = 10_000
 
 /**
  * Pauses, resumes or cancels a replay. A chunk that is being accepted ends first; afterwards nothing more is read or released. A cancellation
@@ -40,10 +42,28 @@ export async function moveReplay(
   )
 }
 
-/** In transactions of {@link CANCELLED_AT_ONCE}; the intents of the job are looked for once, however many it has. */
-async function cancelAll(admin: Pick<ReplayAdmin, 'unclaimed' | 'cancelIntents'>, id: string): Promise<number> {
-  const ids = await admin.unclaimed(id)
-  let cancelled = 0
-  for (let at = 0; at < ids.length; at += CANCELLED_AT_ONCE) cancelled += await admin.cancelIntents(ids.slice(at, at + CANCELLED_AT_ONCE))
-  return cancelled
+type Cancelling = Pick<ReplayAdmin, 'unclaimed' | 'cancelIntents'>
+
+/** In rounds: an intent that is locked at its moment is passed over, and tried again as long as a round has cancelled any. */
+async function cancelAll(admin: Cancelling, id: string): Promise<number> {
+  let total = 0
+  for (;;) {
+    const { seen, cancelled } = await cancelRound(admin, id)
+    total += cancelled
+    if (cancelled === 0 || cancelled >= seen) return total
+  }
+}
+
+/** In transactions of {@link CANCELLED_AT_ONCE}; each intent of the job is looked at once, however many it has. */
+async function cancelRound(admin: Cancelling, id: string): Promise<{ readonly seen: number; readonly cancelled: number }> {
+  let [seen, cancelled] = [0, 0]
+  let last: UnclaimedIntent | null = null
+  for (;;) {
+    const page: readonly UnclaimedIntent[] = await admin.unclaimed(id, last, PAGE)
+    const ids = page.map((intent) => intent.id)
+    for (let at = 0; at < ids.length; at += CANCELLED_AT_ONCE) cancelled += await admin.cancelIntents(ids.slice(at, at + CANCELLED_AT_ONCE))
+    seen += page.length
+    last = page.at(-1) ?? null
+    if (page.length < PAGE) return { seen, cancelled }
+  }
 }

@@ -1,3 +1,4 @@
+import type { ReplayAdmin } from '../../../src/admin/replay/replay-admin.ts'
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { moveReplay } from '../../../src/admin/replay/replay-moves.ts'
@@ -92,6 +93,37 @@ describe('a job', () => {
       'cancelled by-operator',
       'cancelled by-operator',
     ])
+  })
+
+  it('that is cancelled while an intent is locked cancels it in the next round, in whatever order they wait', async () => {
+    const id = await order()
+    const job = await claimed()
+    const keys = [randomUUID(), randomUUID(), randomUUID()]
+    await writerOf(job).accept(chunk({ next: 3n, events: keys.map((key, at) => replay(event(BigInt(at), [mail(key)]))) }))
+    await db.sql.query(`UPDATE worker.intents SET reason = NULL WHERE replay_job = $1 AND key = ANY ($2::text[])`, [id, keys.slice(1)])
+    const first = await admin().unclaimed(id, null, 2)
+    const rest = await admin().unclaimed(id, first.at(-1) ?? null, 2)
+    expect([first, rest].map((page) => page.map(({ reason }) => reason === null))).toEqual([[false, true], [true]])
+
+    const [isLocked, release] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const lock = db.transaction(async (tx) => {
+      await tx.query('SELECT FROM worker.intents WHERE id = $1 FOR UPDATE', [first[0]?.id])
+      isLocked.resolve()
+      await release.promise
+    })
+    await isLocked.promise
+    const counts: number[] = []
+    const releasing: ReplayAdmin = {
+      ...admin(),
+      async cancelIntents(ids) {
+        counts.push(await admin().cancelIntents(ids))
+        release.resolve()
+        await lock
+        return counts.at(-1) ?? 0
+      },
+    }
+    expect(await moveReplay(releasing, id, 'cancel', act)).toEqual({ before: 'running', cancelled: 3 })
+    expect(counts).toEqual([2, 1])
   })
 
   it('whose cancellation was interrupted is cancelled to the end by a second one, and refuses a third', async () => {

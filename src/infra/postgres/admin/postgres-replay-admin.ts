@@ -7,6 +7,7 @@ import type {
   ReplayOrder,
   ReplayState,
   ReplayView,
+  UnclaimedIntent,
 } from '../../../admin/replay/replay-admin.ts'
 import type { ReplayRange } from '../../../ingest/replay-job.ts'
 import type { Database, Sql } from '../../../std/sql.ts'
@@ -48,12 +49,9 @@ export function createReplayAdmin(database: Database, record: RecordOutcome): Re
         await audit(tx, id, action, act)
         return job.state
       }),
-    unclaimed: async (id) => {
-      const rows = await sql.query<{ id: string }>(
-        `SELECT id FROM worker.intents WHERE replay_job = $1 AND state = 'pending' ORDER BY id`,
-        [id],
-      )
-      return rows.map((row) => row.id)
+    unclaimed: (id, after, limit) => {
+      const { reason, id: last } = after ?? { reason: '', id: '0' }
+      return sql.query<UnclaimedIntent>(unclaimedStatement, [id, reason, last, limit])
     },
     cancelIntents: (ids) =>
       database.transaction(async (tx) => {
@@ -65,6 +63,19 @@ export function createReplayAdmin(database: Database, record: RecordOutcome): Re
       }),
   }
 }
+
+// In the order of `intents_of_replay`, so that a page begins where the one before it ended. No row is greater than one whose reason is NULL, so
+// that those without a reason, which come last, have a branch of their own.
+const unclaimedStatement = `
+SELECT id, reason FROM (
+  (SELECT id, reason FROM worker.intents
+    WHERE replay_job = $1 AND state = 'pending' AND (reason, id) > ($2::text, $3::bigint) ORDER BY reason, id LIMIT $4)
+  UNION ALL
+  (SELECT id, reason FROM worker.intents
+    WHERE replay_job = $1 AND state = 'pending' AND reason IS NULL AND id > CASE WHEN $2::text IS NULL THEN $3::bigint ELSE 0 END
+    ORDER BY reason, id LIMIT $4)
+) AS unclaimed
+ ORDER BY reason, id LIMIT $4`
 
 async function create(tx: Sql, order: ReplayOrder, act: ReplayAct): Promise<string> {
   const [row] = await tx.query<{ id: string }>(
