@@ -50,7 +50,12 @@ export async function main({ early }: { readonly early: readonly string[] }): Pr
   let server: HealthServer
   try {
     const verbs = { ...quietVerbs((on) => passQuiet(supervisor, on)), ...forwardedVerbs({ processes, token: adminToken }) }
-    const admin = createAdminRoutes({ token: adminToken, access, verbs })
+    const admin = createAdminRoutes({
+      token: adminToken,
+      access,
+      verbs,
+      onFailed: (verb, error) => log.warn({ err: error, verb }, 'admin verb failed'),
+    })
     const suppressions = token === undefined ? null : createForwarder({ processes })
     server = await startHealthServer({ host, port, ...reports, suppressions, admin })
   } catch (error) {

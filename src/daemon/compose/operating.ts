@@ -95,7 +95,12 @@ export function composeOperating(
         lag: () => reports.lag(),
         metrics: () => metrics.render(),
         suppressions,
-        admin: createAdminRoutes({ token: adminToken, access: adminAccess, verbs: { ...quietVerbs(quiet), ...verbs } }),
+        admin: createAdminRoutes({
+          token: adminToken,
+          access: adminAccess,
+          verbs: { ...quietVerbs(quiet), ...verbs },
+          onFailed: (verb, error) => log.warn({ err: error, verb }, 'admin verb failed'),
+        }),
       })
       tasks.schedule('watchdog', LOOK_MS, 0, async () => void [reports.live(), reports.ready()])
       return server

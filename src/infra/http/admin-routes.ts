@@ -19,6 +19,8 @@ export interface AdminRoutesOptions {
   readonly access: 'loopback' | 'public'
   /** By the name behind `/admin/`, such as `quiet`; more verbs plug in here. */
   readonly verbs: Readonly<Record<string, AdminVerb>>
+  /** Called with the name of a verb that rejected: the client is answered with 503, without the error. */
+  onFailed(verb: string, error: unknown): void
 }
 
 export interface AdminRoutes {
@@ -32,7 +34,7 @@ export interface AdminRoutes {
  * `POST /admin/<verb>`, guarded in this order: a token is configured, the connection comes from where it may, the token is shown. Only then the
  * verb and the body are looked at. Nothing of the request is repeated but a word that nothing has, by the verbs.
  */
-export function createAdminRoutes({ token, access, verbs }: AdminRoutesOptions): AdminRoutes {
+export function createAdminRoutes({ token, access, verbs, onFailed }: AdminRoutesOptions): AdminRoutes {
   const guard = token === undefined ? null : createBearerGuard(token)
   const names = Object.keys(verbs).map((name) => `/admin/${name}`)
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -54,7 +56,10 @@ export function createAdminRoutes({ token, access, verbs }: AdminRoutesOptions):
       }
       const body = text.trim() === '' ? {} : objectOf(text)
       if (body === null) return refuse(response, 400, 'The body must be one JSON object, or empty.')
-      const answer = await verb(body)
+      const answer = await verb(body).catch((error: unknown) => {
+        onFailed(name, error)
+        throw error
+      })
       if ('refused' in answer) return refuse(response, answer.status, answer.refused, answer.status === 503 ? RETRY : {})
       reply(response, 200, answer.done)
     } catch {

@@ -13,7 +13,9 @@ afterEach(async () => {
 async function serve(options: Partial<AdminRoutesOptions> = {}, from = '127.0.0.1') {
   const calls: boolean[] = []
   const verbs = { ...quietVerbs((on) => calls.push(on)), fail: () => Promise.reject(new Error('someone@example.com')), ...options.verbs }
-  const routes = createAdminRoutes({ token, access: 'loopback', ...options, verbs })
+  const failures: string[] = []
+  const onFailed = (verb: string, error: unknown) => void failures.push(`${verb}: ${String(error)}`)
+  const routes = createAdminRoutes({ token, access: 'loopback', onFailed, ...options, verbs })
   const server = createServer((request, response) => {
     Object.defineProperty(request.socket, 'remoteAddress', { value: from, configurable: true })
     void routes(request, response)
@@ -30,7 +32,7 @@ async function serve(options: Partial<AdminRoutesOptions> = {}, from = '127.0.0.
     })
     return { status: response.status, text: await response.text(), headers: response.headers }
   }
-  return { post, calls, routes }
+  return { post, calls, routes, failures }
 }
 
 describe('the admin verbs', () => {
@@ -104,8 +106,8 @@ describe('the admin verbs', () => {
     expect(calls).toEqual([])
   })
 
-  it('give the answer of a verb, its refusal, and 503 without the thrown text when it fails', async () => {
-    const { post } = await serve({
+  it('give the answer of a verb, its refusal, and 503 without the thrown text when it fails, which is reported', async () => {
+    const { post, failures } = await serve({
       verbs: {
         later: async () => ({ status: 503, refused: 'Kafka does not answer.' }),
         pause: async ({ group }) => (group === 'a' ? { done: { paused: group } } : { status: 409, refused: 'Already paused.' }),
@@ -118,5 +120,6 @@ describe('the admin verbs', () => {
     const failed = await post('/admin/fail')
     expect(failed.status).toBe(503)
     expect(failed.text).not.toContain('@')
+    expect(failures).toEqual(['fail: Error: someone@example.com'])
   })
 })
