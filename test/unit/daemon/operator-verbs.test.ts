@@ -113,6 +113,7 @@ describe('POST /admin/pause and resume', () => {
       { scope: 'grup' },
       'There is no scope "grup" (did you mean group?): give one of group, channel, destination, campaign, type, partition.',
     ],
+    [{ scope: 'guest@example.com' }, 'The scope given does not exist: give one of group, channel, destination, campaign, type, partition.'],
     [
       { target: 'email-worker' },
       'There is no group "email-worker" (did you mean email-workers?): give one of test.email-workers, test.reward-workers.',
@@ -173,6 +174,7 @@ describe('POST /admin/suppress', () => {
       await verbs.suppress({ ...body, address: 'guest@example.com someone' }),
       await verbs.suppress({ ...body, because: 'guest@example.com called' }),
       await verbs.suppress({ ...body, reason: 'bouncd' }),
+      await verbs.suppress({ ...body, reason: 'someone@example.com' }),
     ]
     expect(answers).toMatchObject([
       { done: { is: 'recorded' } },
@@ -181,6 +183,7 @@ describe('POST /admin/suppress', () => {
       { status: 400, refused: 'address is not a mail address: give one plain mail address, such as guest@example.com.' },
       { status: 400, refused: expect.stringContaining('because is kept and shown') },
       { status: 400, refused: 'There is no reason "bouncd" (did you mean bounced?): give one of bounced, unsubscribed.' },
+      { status: 400, refused: 'The reason given does not exist: give one of bounced, unsubscribed.' },
     ])
     expect(suppressed).toEqual([{ accountId: account, reason: 'unsubscribed', owner: 'support', because: 'by phone' }])
     expect(JSON.stringify([answers.slice(0, 3), suppressed])).not.toContain('@')
