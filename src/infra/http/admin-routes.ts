@@ -20,7 +20,7 @@ export interface AdminRoutesOptions {
   /** By the name behind `/admin/`, such as `quiet`; more verbs plug in here. */
   readonly verbs: Readonly<Record<string, AdminVerb>>
   /** Called with the name of a verb that rejected: the client is answered with 503, without the error. */
-  onFailed(verb: string, error: unknown): void
+  readonly onFailed: (verb: string, error: unknown) => void
 }
 
 export interface AdminRoutes {

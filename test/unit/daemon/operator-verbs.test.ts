@@ -10,7 +10,10 @@ const now = Date.parse('2030-01-31T12:00:00.000Z')
 const hour = 3_600_000
 
 /** Pauses of one process, kept in an array. */
-function serve({ pauses: changed, ...changes }: Partial<Omit<OperatorVerbPorts, 'pauses'>> & { readonly pauses?: Partial<PauseAdmin> } = {}) {
+function serve({
+  pauses: changed,
+  ...changes
+}: Partial<Omit<OperatorVerbPorts, 'pauses'>> & { readonly pauses?: Partial<PauseAdmin> } = {}) {
   const active: Pause[] = []
   const suppressed: object[] = []
   const pauses: PauseAdmin = {

@@ -79,7 +79,12 @@ describe('the health server', () => {
       404,
       { error: 'Not found; the paths are /livez, /readyz, /status, /lag and /metrics.' },
     ])
-    const admin = createAdminRoutes({ token: 'token-of-some-length', access: 'loopback', verbs: quietVerbs(() => undefined), onFailed: () => undefined })
+    const admin = createAdminRoutes({
+      token: 'token-of-some-length',
+      access: 'loopback',
+      verbs: quietVerbs(() => undefined),
+      onFailed: () => undefined,
+    })
     expect(await (await fetch(`${(await start({ admin })).url}/admin`)).json()).toEqual({
       error: 'Not found; the paths are /livez, /readyz, /status, /lag and /metrics, and with POST /admin/quiet, /admin/unquiet.',
     })
