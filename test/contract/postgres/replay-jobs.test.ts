@@ -54,6 +54,16 @@ describe('a job', () => {
     expect((await claimed('two')).id).toBe(later)
   })
 
+  it('of a group that is queued again waits while a later one of it runs', async () => {
+    const [earlier] = [await order(), await order()]
+    await db.sql.query(`UPDATE worker.replay_jobs SET state = 'done' WHERE id = $1`, [earlier])
+    await claimed('two')
+    await db.sql.query(`UPDATE worker.replay_jobs SET state = 'queued' WHERE id = $1`, [earlier])
+    expect(await jobs().claim([group], 'one', 60_000)).toBeNull()
+    await db.sql.query(`UPDATE worker.replay_jobs SET lease_until = now() - interval '1 second' WHERE group_name = $1`, [group])
+    expect((await claimed('one')).id).toBe(earlier)
+  })
+
   it('is among the orders of its group while it is queued or under way, and not while it is paused or when it is over', async () => {
     expect(await wanted()).toBe(false)
     const id = await order()

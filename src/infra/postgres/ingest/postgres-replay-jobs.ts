@@ -61,6 +61,8 @@ async function claim(tx: Sql, groups: readonly string[], owner: string, leaseMs:
        SELECT j.id, j.started_at IS NULL AS is_first FROM worker.replay_jobs AS j
         WHERE j.group_name = ANY ($1::text[]) AND (j.state = 'queued' OR j.state = 'running' AND (j.owner IS NULL OR j.lease_until < now()))
           AND NOT EXISTS (SELECT FROM worker.replay_jobs AS e WHERE e.group_name = j.group_name AND e.state IN ('queued', 'running') AND e.id < j.id)
+          AND NOT EXISTS (SELECT FROM worker.replay_jobs AS o
+                           WHERE o.group_name = j.group_name AND o.id <> j.id AND o.state = 'running' AND o.owner IS NOT NULL AND o.lease_until >= now())
         ORDER BY j.id LIMIT 1
           FOR UPDATE SKIP LOCKED)
      UPDATE worker.replay_jobs AS j
