@@ -180,6 +180,27 @@ describe('a job', () => {
     await pauses.end(email, 'ada')
     expect(await jobs().turn(job, 60_000)).toEqual({ is: 'turned', released: 1, left: false })
   })
+
+  it('releases what stands behind the rows of a channel that is paused, or whose intents nobody claims', async () => {
+    const id = await order()
+    const job = await claimed()
+    const events = Array.from({ length: 6 }, (_, at) => replay(event(BigInt(at), [mail(randomUUID())])))
+    await writerOf(job).accept(chunk({ next: 100n, events }))
+    await jobs().wasRead(job.claim)
+    await db.sql.query(
+      `UPDATE worker.intents SET channel = 'webhook' WHERE id IN (SELECT id FROM worker.intents WHERE replay_job = $1 ORDER BY id DESC LIMIT 2)`,
+      [id],
+    )
+    const webhooks = () => db.sql.query(`UPDATE worker.intents SET state = 'sent' WHERE channel = 'webhook' AND due_at <= now()`)
+    expect(await jobs().turn(job, 60_000)).toEqual({ is: 'turned', released: 1, left: true })
+    // A mail is due and stays so.
+    expect(await jobs().turn(job, 60_000)).toEqual({ is: 'turned', released: 1, left: true })
+    await webhooks()
+    await db.sql.query(`UPDATE worker.intents SET state = 'sent' WHERE replay_job = $1 AND channel = 'email' AND due_at <= now()`, [id])
+    const pause = { scope: 'channel', group, target: 'email', owner: 'ada', because: 'a test', forMs: null } as const
+    await createPauseAdmin(db).begin(pause, false)
+    expect(await jobs().turn(job, 60_000)).toEqual({ is: 'turned', released: 1, left: true })
+  })
 })
 
 describe('intents of a replay that were set aside', () => {

@@ -158,34 +158,43 @@ async function lost(tx: Sql, of: ReplayClaim, losses: readonly ReplayLoss[]): Pr
   ])
 }
 
-// One more is looked for than is released: whether any is left. Rows that an operator changes at the moment are left to the next turn, and so
-// are those of a paused channel, and those beyond what is due and was not claimed: released meanwhile, all would be sent at once when the
-// channel is resumed, or the relay is back.
+// Each channel has a room of its own, and one without room, or paused, is left out before any row is read: its rows, however many, neither stand
+// before those of others nor cost anything. Room is short by what is due and was not claimed: released meanwhile, all would be sent at once when
+// the relay is back. Rows that an operator changes at the moment are left to the next turn.
 const releaseStatement = `
-WITH waiting AS MATERIALIZED (
-  SELECT id, channel FROM worker.intents WHERE replay_job = $1 AND reason = '${REPLAY_WAITING}' ORDER BY id LIMIT $2::int + 1
+WITH RECURSIVE channels (channel) AS (
+  (SELECT channel FROM worker.intents WHERE replay_job = $1 AND reason = '${REPLAY_WAITING}' ORDER BY channel LIMIT 1)
+  UNION ALL
+  SELECT (SELECT i.channel FROM worker.intents AS i
+           WHERE i.replay_job = $1 AND i.reason = '${REPLAY_WAITING}' AND i.channel > c.channel ORDER BY i.channel LIMIT 1)
+    FROM channels AS c WHERE c.channel IS NOT NULL
 ),
 room AS MATERIALIZED (
   SELECT c.channel, $2::int - (SELECT count(*) FROM (
            SELECT FROM worker.intents AS d
             WHERE d.group_name = $3 AND d.channel = c.channel AND d.class = 'replay' AND d.state IN ('pending', 'ambiguous') AND d.due_at <= now()
             LIMIT $2) AS due) AS count
-    FROM (SELECT DISTINCT channel FROM waiting) AS c
+    FROM channels AS c
+   WHERE c.channel IS NOT NULL
+     AND NOT EXISTS (SELECT FROM worker.pauses AS p
+                      WHERE p.scope = 'channel' AND p.target = c.channel AND (p.group_name IS NULL OR p.group_name = $3) AND ${isActivePause})
 ),
-numbered AS MATERIALIZED (
-  SELECT id, channel, row_number() OVER (PARTITION BY channel ORDER BY id) AS n FROM (SELECT * FROM waiting ORDER BY id LIMIT $2) AS first
+waiting AS MATERIALIZED (
+  SELECT w.id FROM room
+   CROSS JOIN LATERAL (
+     SELECT id FROM worker.intents WHERE replay_job = $1 AND channel = room.channel AND reason = '${REPLAY_WAITING}'
+      ORDER BY id LIMIT room.count) AS w
+   ORDER BY w.id LIMIT $2
 ),
 next AS MATERIALIZED (
-  SELECT i.id FROM worker.intents AS i
-   WHERE i.id = ANY (ARRAY(SELECT numbered.id FROM numbered JOIN room USING (channel) WHERE numbered.n <= room.count)) AND i.state = 'pending'
-     AND NOT EXISTS (SELECT FROM worker.pauses AS p
-                      WHERE p.scope = 'channel' AND p.target = i.channel AND (p.group_name IS NULL OR p.group_name = i.group_name) AND ${isActivePause})
-     FOR UPDATE SKIP LOCKED
+  SELECT id FROM worker.intents WHERE id = ANY (ARRAY(SELECT id FROM waiting)) AND state = 'pending' FOR UPDATE SKIP LOCKED
 ),
 due AS (
   UPDATE worker.intents SET due_at = now(), reason = NULL, waiting_since = NULL WHERE id = ANY (ARRAY(SELECT id FROM next)) RETURNING id
 )
-SELECT (SELECT count(*)::int FROM due) AS released, (SELECT count(*) FROM waiting) > (SELECT count(*) FROM due) AS "left"`
+SELECT (SELECT count(*)::int FROM due) AS released,
+       EXISTS (SELECT FROM worker.intents
+                WHERE replay_job = $1 AND reason = '${REPLAY_WAITING}' AND id <> ALL (ARRAY(SELECT id FROM due))) AS "left"`
 
 // A process that continues the same job time and again, because the topic cannot be read, say, is one line.
 const continuedStatement = `
