@@ -28,7 +28,9 @@ export async function putAside(store: Pick<IntentStore, 'release' | 'setAside'>,
     if (first === undefined || first.pause.scope === 'group' || first.pause.scope === 'channel') continue
     const { pause, intent } = first
     const { group, channel, class: cls } = intent
-    const forMs = Math.min(LONGEST_MS, Math.max(SHORTEST_MS, (pause.until?.getTime() ?? Infinity) - now))
+    // Not due by themselves at the end of the pause: their replay releases them with its ramp.
+    const endMs = cls === 'replay' ? Infinity : (pause.until?.getTime() ?? Infinity)
+    const forMs = Math.min(LONGEST_MS, Math.max(SHORTEST_MS, endMs - now))
     await store.setAside({ pause, group, channel, class: cls, ids: [first, ...others].map(({ intent: { id } }) => id), forMs })
   }
 }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vit
 import { channelNames } from '../../../src/daemon/compose/channels.ts'
 import type { IntentStore, SetAside } from '../../../src/delivery/intent-store.ts'
 import { readOrders, readPauses } from '../../../src/infra/postgres/admin/operator-orders.ts'
+import { putAside } from '../../../src/delivery/put-aside.ts'
 import { createPauseAdmin } from '../../../src/infra/postgres/admin/postgres-pause-admin.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
 import type { PauseTarget } from '../../../src/model/pause.ts'
@@ -58,6 +59,17 @@ describe('intents under a pause', () => {
       claims: 0,
       attempt: 0,
     })
+  })
+
+  it('are not due by themselves at its end when they are of a replay, whose job releases them', async () => {
+    await due(2, { type: 'user.signed_up', campaign: campaignId })
+    const pause = await begin(campaign, 3_600_000)
+    const [intent] = await store.claim(request())
+    if (intent === undefined) throw new Error('no intent was claimed')
+    await database.sql.query(`UPDATE worker.intents SET class = 'replay'`)
+    await putAside(store, [{ intent: { ...intent, class: 'replay' }, pause }], Date.now())
+    const rows = await database.sql.query(`SELECT FROM worker.intents WHERE reason = 'paused' AND due_at > now() + interval '2 hours'`)
+    expect(rows.length).toBeGreaterThan(0)
   })
 
   it('of an event type are found by the outcomes of their events', async () => {
