@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { kindsOf } from '../../src/model/consumer.ts'
+import type { Intent } from '../../src/model/intent.ts'
 import { listedConsumers } from '../../src/consumers/registry.ts'
 import { channelList } from '../../src/daemon/compose/channels.ts'
 import { composeConsumers } from '../../src/daemon/compose/consumers.ts'
@@ -8,11 +9,12 @@ import { createKindTable } from '../../src/delivery/kind-table.ts'
 import { createIntentAdmin } from '../../src/infra/postgres/admin/postgres-intent-admin.ts'
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
 import type {
-  IntentAdmin,
+  CountedKind,
   IntentChange,
   IntentFilter,
   IntentLine,
   IntentPreview,
+  IntentReads,
   RecordOutcome,
 } from '../../src/admin/intents/intent-admin.ts'
 import { intentFilter, requireSelection, type TypedFilter } from '../../src/admin/intents/intent-filter.ts'
@@ -101,13 +103,10 @@ export function addIntentsChange(parent: Command, verb: Verb, terminal: Terminal
         const admin = createIntentAdmin(database, channelList)
         const filter = completed === null ? typed : await completed(typed, database.sql)
         await requireExistingNames(filter, admin)
-        if (filter.ids.length > 0) requireEveryId(filter.ids, await admin.list(filter, filter.ids.length))
-        const plan = planIntents(change, filter, await admin.counts(filter), options.limit)
-        const preview = plan.count === 0 ? [] : await previewed(admin, plan.filter, config, database)
+        const { plan, kinds, intents, seen } = await admin.snapshot((reads) => lookAt(reads, change, filter, options.limit))
+        const preview = await previewed(kinds, intents, config, database)
         const sentences = [...planSentences(plan), ...previewSentences(preview)]
         if (options.json !== true) for (const sentence of sentences) terminal.out(sentence)
-        const found = plan.count === 0 ? [] : await admin.list(plan.filter, plan.found)
-        const seen = found.filter((intent) => isPlanned(plan, intent))
         const decided = await decide(plan.count > 0, options, terminal)
         const changed = decided === 'apply' ? await admin.change(change, seen, recordOutcome) : []
         const { count, states, left } = plan
@@ -133,22 +132,33 @@ export function addIntentsChange(parent: Command, verb: Verb, terminal: Terminal
   })
 }
 
-/** By the rows as they are now: a mail that would be skipped has no subject. */
+/** The plan, what it is about, and exactly the intents that it counts. */
+async function lookAt(reads: IntentReads, change: IntentChange, filter: IntentFilter, limit: number) {
+  if (filter.ids.length > 0) requireEveryId(filter.ids, await reads.list(filter, filter.ids.length))
+  const plan = planIntents(change, filter, await reads.counts(filter), limit)
+  if (plan.count === 0) return { plan, kinds: [], intents: [], seen: [] }
+  const kinds = await reads.kinds(plan.filter)
+  const intents = await reads.intents(plan.filter, PREVIEWED)
+  const seen = (await reads.list(plan.filter, plan.found)).filter((intent) => isPlanned(plan, intent))
+  return { plan, kinds, intents, seen }
+}
+
+/** By the platform's rows as they are now: a mail that would be skipped has no subject. */
 async function previewed(
-  admin: Pick<IntentAdmin, 'kinds' | 'intents'>,
-  filter: IntentFilter,
+  kinds: readonly CountedKind[],
+  intents: readonly Intent[],
   config: Config,
   { sql }: Database,
 ): Promise<readonly IntentPreview[]> {
-  const intents = await admin.intents(filter, PREVIEWED)
+  if (kinds.length === 0) return []
   const foreseen = await withForesight({ consumers: composeConsumers(config), read: sql }, (foresee) => foresee(intents))
-  return previewOf(await admin.kinds(filter), foreseen)
+  return previewOf(kinds, foreseen)
 }
 
 /** Updates the state that a kind keeps in the platform's tables, in the same way as a worker does. */
-const kinds = createKindTable(listedConsumers.flatMap(kindsOf))
+const kindTable = createKindTable(listedConsumers.flatMap(kindsOf))
 export const recordOutcome: RecordOutcome = async (intent, outcome, tx) => {
-  await kinds.of(intent)?.recordOutcomes?.([{ intent, outcome }], tx)
+  await kindTable.of(intent)?.recordOutcomes?.([{ intent, outcome }], tx)
 }
 
 function conclusion(

@@ -46,7 +46,7 @@ export function addIntentsList(parent: Command, terminal: Terminal): void {
           const admin = createIntentAdmin(database, channelList)
           const filter = completed === null ? typed : await completed(typed, database.sql)
           await requireExistingNames(filter, admin)
-          return { counts: await admin.counts(filter), intents: await admin.list(filter, options.limit) }
+          return admin.snapshot(async (reads) => ({ counts: await reads.counts(filter), intents: await reads.list(filter, options.limit) }))
         },
         { statementTimeoutMs: WHOLE_TABLE_MS },
       )

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
+import type { IntentFilter } from '../../src/admin/intents/intent-admin.ts'
+import { intentFilter } from '../../src/admin/intents/intent-filter.ts'
 import { channelList } from '../../src/daemon/compose/channels.ts'
 import { createIntentAdmin } from '../../src/infra/postgres/admin/postgres-intent-admin.ts'
 import type { Sql } from '../../src/std/sql.ts'
@@ -45,6 +47,8 @@ const mail = (key: string, columns: Record<string, unknown> = {}) => ({
   data: { type: 'welcome' },
   ...columns,
 })
+/** Selects every intent. */
+const everything = intentFilter({}, [], [])
 const frozen = { envelope: { to: 'guest@example.com', subject: 'Hello', messageId: '<one@example.com>' }, body: Buffer.from('the mail') }
 
 async function states(): Promise<Record<string, string>> {
@@ -248,22 +252,26 @@ test('mark-sent records the mail as sent and its reward as delivered', async () 
   expect(await sql.query('SELECT status FROM user_rewards WHERE id = $1', [userRewardId])).toEqual([{ status: 'delivered' }])
 })
 
+test('counts, kinds and list of a snapshot agree although workers finish and add intents meanwhile', async () => {
+  await insertIntents(sql, mail('first'))
+  const filter = { ...everything, states: ['pending'] } satisfies IntentFilter
+  const seen = await createIntentAdmin(db, channelList).snapshot(async (reads) => {
+    const [counted] = await reads.counts(filter)
+    await sql.query(`UPDATE worker.intents SET state = 'sent', finished_at = now()`)
+    await insertIntents(sql, mail('second'))
+    await insertIntents(sql, mail('third'))
+    const [kind] = await reads.kinds(filter)
+    const intents = await reads.intents(filter, 10)
+    return { counted: counted?.count, kind: kind?.count, intents: intents.map(({ key }) => key), list: (await reads.list(filter, 10)).length }
+  })
+  expect(seen).toEqual({ counted: 1, kind: 1, intents: ['first'], list: 1 })
+  expect(await states()).toEqual({ first: 'sent', second: 'pending', third: 'pending' })
+})
+
 test('intents that change after the plan, or that a worker has locked, are not touched', async () => {
   await insertIntents(sql, ...['moved', 'claimed', 'locked', 'free'].map((key) => mail(key, { state: 'dead', finished_at: new Date() })))
   const admin = createIntentAdmin(db, channelList)
-  const nothing = {
-    ids: [],
-    states: [],
-    reasons: [],
-    groups: [],
-    kinds: [],
-    destinations: [],
-    campaignId: null,
-    accountId: null,
-    userId: null,
-    eventId: null,
-  }
-  const seen = await admin.list(nothing, 10)
+  const seen = await admin.list(everything, 10)
   await sql.query(`UPDATE worker.intents SET state = 'skipped' WHERE key = 'moved'`)
   await sql.query(`UPDATE worker.intents SET claims = claims + 1 WHERE key = 'claimed'`)
   await db.transaction(async (tx) => {

@@ -133,17 +133,23 @@ export interface IntentPreview extends CountedKind, ForeseenSubjects {}
 /** Called for every intent that was cancelled or marked as sent, to update the state that its kind keeps; in the same transaction. */
 export type RecordOutcome = (intent: Intent, outcome: AttemptOutcome, tx: Sql) => Promise<void>
 
-/** The port to the intents, for an operator; works while daemons run. Throws SqlError. */
-export interface IntentAdmin {
+/** What can be read of the matching intents at one moment. */
+export interface IntentReads {
   counts(filter: IntentFilter): Promise<readonly StateCount[]>
-  /** The reasons, kinds and types of mail that intents have, by a sequential scan. */
-  names(): Promise<IntentNames>
   /** What a change of the matching ones concerns; erased ones are left out. */
   kinds(filter: IntentFilter): Promise<readonly CountedKind[]>
   /** The newest of the matching ones as a worker would see them; erased ones, and those that coalesce, are left out. */
   intents(filter: IntentFilter, limit: number): Promise<readonly Intent[]>
   /** The newest first. */
   list(filter: IntentFilter, limit: number): Promise<readonly IntentLine[]>
+}
+
+/** The port to the intents, for an operator; works while daemons run. Throws SqlError. */
+export interface IntentAdmin extends IntentReads {
+  /** All that `look` reads is as it was when it began, whatever workers do meanwhile; nothing is locked. */
+  snapshot<Seen>(look: (reads: IntentReads) => Promise<Seen>): Promise<Seen>
+  /** The reasons, kinds and types of mail that intents have, by a sequential scan. */
+  names(): Promise<IntentNames>
   history(id: string): Promise<IntentHistory | null>
   /**
    * Changes those that are still as they were seen (state and claims), the delivery logs' rows with them; resolves to the ids that

@@ -1,5 +1,5 @@
-import type { CountedKind, IntentAdmin, IntentLine, IntentHistory, StateCount } from '../../../admin/intents/intent-admin.ts'
-import type { Database } from '../../../std/sql.ts'
+import type { CountedKind, IntentAdmin, IntentLine, IntentHistory, IntentReads, StateCount } from '../../../admin/intents/intent-admin.ts'
+import type { Database, Sql } from '../../../std/sql.ts'
 import { changeIntents } from './intent-change.ts'
 import type { ChannelDefinitions } from '../../../delivery/define-channel.ts'
 import type { DeliveryLogSql } from '../delivery-logs/delivery-log.ts'
@@ -16,14 +16,16 @@ export function createIntentAdmin(database: Database, channels: ChannelDefinitio
   const { sql } = database
   const line = intentLine(channels)
   return {
-    counts: (filter) => sql.query<StateCount>(countStatement, selectionOf(filter)),
+    ...readsOf(sql, line),
+    snapshot: (look) =>
+      database.transaction(async (tx) => {
+        await tx.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY')
+        return look(readsOf(tx, line))
+      }),
     names: async () => {
       const [row] = await sql.query<{ reasons: string[]; kinds: string[]; types: string[] }>(namesStatement)
       return { reasons: row?.reasons ?? [], kinds: [...(row?.kinds ?? []), ...(row?.types ?? [])] }
     },
-    kinds: (filter) => sql.query<CountedKind>(kindsStatement, selectionOf(filter)),
-    intents: async (filter, limit) => (await sql.query<IntentRow>(intentsStatement, [...selectionOf(filter), limit])).map(intentOf),
-    list: (filter, limit) => sql.query<IntentLine>(listStatement(line), [...selectionOf(filter), limit]),
     history: async (id) => {
       const [row] = await sql.query<IntentHistory>(historyStatement(line, channels), [id])
       return row ?? null
@@ -36,6 +38,15 @@ export function createIntentAdmin(database: Database, channels: ChannelDefinitio
       }
       return changed.toSorted((one, other) => Number(one) - Number(other))
     },
+  }
+}
+
+function readsOf(sql: Sql, line: string): IntentReads {
+  return {
+    counts: (filter) => sql.query<StateCount>(countStatement, selectionOf(filter)),
+    kinds: (filter) => sql.query<CountedKind>(kindsStatement, selectionOf(filter)),
+    intents: async (filter, limit) => (await sql.query<IntentRow>(intentsStatement, [...selectionOf(filter), limit])).map(intentOf),
+    list: (filter, limit) => sql.query<IntentLine>(listStatement(line), [...selectionOf(filter), limit]),
   }
 }
 
