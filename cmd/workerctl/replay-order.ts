@@ -2,9 +2,9 @@ import type { Command } from 'commander'
 import type { Config } from '../../config/load.ts'
 import type { Foresee } from '../../src/admin/replay/foresee.ts'
 import type { ReplayOrder } from '../../src/admin/replay/replay-admin.ts'
-import { planSentences, totalOf, withoutSubjects, type ReplayPlan } from '../../src/admin/replay/replay-plan.ts'
+import { isEmptyPlan, planSentences, withoutSubjects, type ReplayPlan } from '../../src/admin/replay/replay-plan.ts'
 import { parseBound, rangesOf, type ReplayBound } from '../../src/admin/replay/replay-range.ts'
-import { replayFilter, replayGroups, requireConfirmed, type TypedReplayFilter } from '../../src/admin/replay/replay-request.ts'
+import { NO_EFFECT, replayFilter, replayGroups, requireConfirmed, type TypedReplayFilter } from '../../src/admin/replay/replay-request.ts'
 import type { OperatorGroup } from '../../src/admin/operator-group.ts'
 import { requireShowable } from '../../src/admin/showable-text.ts'
 import { requireTopics } from '../../src/admin/require-topics.ts'
@@ -98,7 +98,11 @@ export function addReplayRun(parent: Command, terminal: Terminal): void {
       await withPlans(ordering, terminal, async (plans, database) => {
         const effects = effectsOf(plans)
         if (json !== true) show(plans, terminal)
-        if (confirm !== undefined) requireConfirmed(effects, confirm)
+        if (confirm !== undefined)
+          requireConfirmed(
+            plans.map(({ plan }) => plan),
+            confirm,
+          )
         const orders = plans.map((plan): ReplayOrder => ({
           ...plan,
           plan: withoutSubjects(plan.plan),
@@ -112,8 +116,8 @@ export function addReplayRun(parent: Command, terminal: Terminal): void {
         if (json === true) return terminal.out(renderJson({ effects, plans, ordered: confirm !== undefined, jobs }))
         terminal.out(
           confirm === undefined
-            ? plans.every(isEmpty)
-              ? 'Nothing was started: there is nothing to do, because the replay would have no effect.'
+            ? plans.every(({ plan }) => isEmptyPlan(plan))
+              ? `Nothing was started: ${NO_EFFECT}.`
               : `Nothing was started: add --confirm ${effects} --owner NAME --because TEXT to run it.`
             : `Ordered: replay ${jobs.join(', ')}. A daemon that runs the group begins within seconds; workerctl replay show ${jobs[0]} follows it.`,
         )
@@ -210,11 +214,6 @@ async function planOf(
     revives: true,
   })
   return { group: id, topic, topicId: await admin.topicId(topic), ranges, filter, plan }
-}
-
-/** Neither an effect nor a recalculation, which is only named. */
-function isEmpty({ plan }: Planned): boolean {
-  return plan.effects === 0 && totalOf(plan.counts, 'recalculation') === 0
 }
 
 function effectsOf(plans: readonly Planned[]): number {

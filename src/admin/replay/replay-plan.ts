@@ -82,6 +82,14 @@ function goesOut(as: Foreseen['as']): boolean {
   return as === 'send' || as === 'wait' || as === 'broken'
 }
 
+/** How much a plan would do. */
+export type PlannedCounts = Pick<ReplayPlan, 'effects' | 'counts'>
+
+/** Whether a replay would do nothing: no effect, and no recalculation, which is only named. */
+export function isEmptyPlan({ effects, counts }: PlannedCounts): boolean {
+  return effects === 0 && totalOf(counts, 'recalculation') === 0
+}
+
 /** How many of one sort were counted. */
 export function totalOf(counts: readonly ReplayCount[], what: ReplayCount['what'], of?: string): number {
   return counts.filter((one) => one.what === what && (of === undefined || one.of === of)).reduce((sum, { count }) => sum + count, 0)

@@ -1,3 +1,4 @@
+import { isEmptyPlan, type PlannedCounts } from './replay-plan.ts'
 import { eventTypes } from '../../events/catalogue/catalogue.ts'
 import type { ReplayFilter } from '../../model/replay.ts'
 import { OperatorError } from '../../std/failure.ts'
@@ -29,12 +30,17 @@ export function replayGroups(typed: string, groups: readonly OperatorGroup[]): r
   return [...new Set(partsOf('--group', typed).map((name) => findGroup(groups, name)))]
 }
 
+/** Why a replay whose plans are all empty is not started. */
+export const NO_EFFECT = 'there is nothing to do, because the replay would have no effect'
+
 /**
- * Refuses a count that is not the plan's: what the operator has seen is not what would happen.
+ * Refuses a replay without an effect, and a count that is not the plans': what the operator has seen is not what would happen.
  *
  * @throws {OperatorError} with the count of now.
  */
-export function requireConfirmed(effects: number, confirmed: number): void {
+export function requireConfirmed(plans: readonly PlannedCounts[], confirmed: number): void {
+  if (plans.every(isEmptyPlan)) throw new OperatorError(`Nothing was started: ${NO_EFFECT}.`)
+  const effects = plans.reduce((sum, plan) => sum + plan.effects, 0)
   if (effects === confirmed) return
   throw new OperatorError(
     `The replay would have ${effects} effects now, not the ${confirmed} that you confirm: look at the plan again, and give --confirm ${effects} if that is what you want. Nothing was started.`,

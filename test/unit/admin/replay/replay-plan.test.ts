@@ -59,8 +59,19 @@ describe('the plan of a replay', () => {
   })
 
   it('is run when its number of effects is confirmed, and refused with the number when it is another', () => {
-    expect(() => requireConfirmed(12, 12)).not.toThrow()
-    expect(() => requireConfirmed(12, 11)).toThrow('would have 12 effects now, not the 11 that you confirm')
+    const plans = [
+      { effects: 12, counts: [] },
+      { effects: 0, counts: [] },
+    ]
+    expect(() => requireConfirmed(plans, 12)).not.toThrow()
+    expect(() => requireConfirmed(plans, 11)).toThrow('would have 12 effects now, not the 11 that you confirm')
+  })
+
+  it.each([0, 5])('is refused with --confirm %i when it has neither effects nor recalculations', (confirmed) => {
+    const nothing = { effects: 0, counts: [] }
+    expect(() => requireConfirmed([nothing, nothing], confirmed)).toThrow('Nothing was started: there is nothing to do')
+    const recalculates = { effects: 0, counts: [{ what: 'recalculation', of: 'campaign', as: null, count: 1 }] } as const
+    expect(() => requireConfirmed([nothing, recalculates], 0)).not.toThrow()
   })
 
   it('refuses types and ids that do not exist, and lists without an element', () => {
