@@ -285,7 +285,8 @@ function databaseChecks(config: Config, { sql, reader }: DoctorServers, clock: C
 function outwardChecks(config: Config, { reader }: DoctorServers): readonly Check[] {
   const probe = createEndpointProbe({ guard: createAddressGuard(config.webhook), answerMs: ENDPOINT_ANSWER_MS })
   return [
-    { name: 'smtp', needs: [], of: 'the SMTP relay', look: (signal) => relaySeen(config, signal) },
+    // Where the mail path is wrong, its variables are left out of `config`: nothing is known of the relay.
+    { name: 'smtp', needs: ['configuration'], of: 'the SMTP relay', look: (signal) => relaySeen(config, signal) },
     {
       name: 'webhooks',
       needs: ['rights'],

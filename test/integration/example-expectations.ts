@@ -96,9 +96,9 @@ export const verbs: Readonly<Record<string, Verb>> = {
   },
   doctor: {
     examples: done(
-      /^ok {7}configuration .*\n[^]*16 checks: 16 ok\.$/,
+      /^ok {7}configuration .*\n[^]*17 checks: 17 ok\.$/,
       /ok {7}acls [^]*ok {7}smtp /,
-      /16 ok\.[^]*Wrote .*diagnosis\.json\./,
+      /17 ok\.[^]*Wrote .*diagnosis\.json\./,
       /^\{"ok":true,/,
     ),
     atOnce: true,

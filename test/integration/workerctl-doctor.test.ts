@@ -120,7 +120,10 @@ describe('doctor', () => {
     const { code, out } = await runWorkerctl(['doctor', '--json'], without)
     const { checks }: { checks: readonly CheckResult[] } = JSON.parse(out)
     expect(code).toBe(2)
-    expect(checks.filter(({ is }) => is !== 'ok').map(({ name }) => name)).toEqual(['configuration'])
+    expect(checks.filter(({ is }) => is !== 'ok').map(({ name, is, because }) => [name, is, because])).toEqual([
+      ['configuration', 'failed', null],
+      ['smtp', 'skipped', 'configuration'],
+    ])
     expect(checks[0]?.findings[0]?.sentence).toMatch(/^SMTP_URL is not set/)
 
     const broken = await doctor({ KAFKA_SESSION_TIMEOUT_MS: 'soon' })
