@@ -1,5 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises'
-import { join, relative, resolve } from 'node:path'
+import { isAbsolute, join, relative, resolve, sep } from 'node:path'
 import type { Command } from 'commander'
 import { letterFixture } from '../../src/admin/dead-letters/letter-fixture.ts'
 import { letterHandle } from '../../src/admin/dead-letters/letter-handle.ts'
@@ -39,8 +39,16 @@ export function addDlqExport(parent: Command, terminal: Terminal): void {
       await writeFile(files[0], fixture.json)
       await writeFile(files[1], fixture.test)
       if (json === true) terminal.out(renderJson({ files }))
-      else terminal.out(`Written: ${files.join(', ')}. Run the test: npx vitest run ${files[1]}`)
+      else terminal.out(`Written: ${files.join(', ')}. ${runSentence(out, files[1])}`)
     })
+}
+
+/** How to run the exported test: vitest finds it only below test/unit, and its imports hold only where it was written. */
+export function runSentence(out: string, file: string): string {
+  const path = relative(join(import.meta.dirname, '../../test/unit'), resolve(out))
+  return path === '..' || path.startsWith(`..${sep}`) || isAbsolute(path)
+    ? 'The test belongs below test/unit of this program: export it with --out test/unit/dead-letters to run it with vitest.'
+    : `Run the test: npx vitest run ${file}`
 }
 
 /** This program's `src` as a file in the directory imports it. */
