@@ -38,7 +38,7 @@ export function addEventsShow(parent: Command, terminal: Terminal): void {
     .addHelpText('after', HELP)
     .action(async (named: string, options: Options) => {
       const { config, groups } = configure(terminal)
-      const place = placeOf(named) ?? (await placeOfEvent(uuidOf('<event>', named), config, groups))
+      const place = placeOf(named) ?? (await placeOfEvent(uuidOf('<event>', named, 'PARTITION/OFFSET such as 3/4711, or '), config, groups))
       const event = await read(config, { ...options, topic: options.topic ?? place.topic ?? config.kafka.topic }, place)
       if (options.json === true) terminal.out(renderJson(event))
       else printEvent(event, terminal)

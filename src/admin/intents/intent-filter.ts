@@ -100,13 +100,13 @@ export async function requireKnownNames(
  *
  * @throws {OperatorError} when it is none.
  */
-export function uuidOf(option: string, text: string): string
+export function uuidOf(option: string, text: string, others?: string): string
 export function uuidOf(option: string, text: string | undefined): string | null
-export function uuidOf(option: string, text: string | undefined): string | null {
+export function uuidOf(option: string, text: string | undefined, others = ''): string | null {
   if (text === undefined) return null
   const id = text.trim().toLowerCase()
   if (/^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/.test(id)) return id
-  throw new OperatorError(`${option} must be a UUID such as 7a4b1d0e-52c7-4f0a-9a53-0a6d2f6b8c11.`)
+  throw new OperatorError(`${option} must be ${others}a UUID such as 7a4b1d0e-52c7-4f0a-9a53-0a6d2f6b8c11.`)
 }
 
 /** @throws {OperatorError} when the option is there and empty: it would select everything. */

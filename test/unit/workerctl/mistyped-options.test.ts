@@ -17,6 +17,7 @@ it.each([
   [['suppressions', 'list', '--reason', 'bonced'], 'There is no reason "bonced" (did you mean bounced?): give bounced or unsubscribed.'],
   [['suppressions', 'list', '--email', 'guest'], '--email is not a mail address: give it without a name, such as guest@example.com.'],
   [['suppressions', 'remove', '--account', '7'], '--account must be a UUID such as 7a4b1d0e-52c7-4f0a-9a53-0a6d2f6b8c11.'],
+  [['events', 'show', 'zzz'], '<event> must be PARTITION/OFFSET such as 3/4711, or a UUID such as 7a4b1d0e-52c7-4f0a-9a53-0a6d2f6b8c11.'],
   [['intents', 'list', '--state', 'deda'], `There is no state "deda" (did you mean dead?): give one of ${intentStates.join(', ')}.`],
   [
     ['outbox', 'list', '--reason', 'unkown-topic'],
