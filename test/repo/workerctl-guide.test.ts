@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { describe, expect, it } from 'vitest'
 import { dayOf } from '../../cmd/workerctl/analytics-show.ts'
 import { createProgram } from '../../cmd/workerctl/run.ts'
+import { checkNames } from '../../src/admin/doctor/check.ts'
 import { parseResetTarget } from '../../src/admin/offsets/reset-target.ts'
 import { parseTime } from '../../src/admin/time-option.ts'
 import { files, tableRows } from './source-files.ts'
@@ -23,6 +24,11 @@ describe('the guide of workerctl', () => {
     expect(existing.length).toBeGreaterThan(15)
     expect(Object.fromEntries(listed)).toEqual(Object.fromEntries(existing))
     expect(listed).toHaveLength(existing.length)
+  })
+
+  it('lists the checks of doctor in the order in which they run', () => {
+    const checks = tableRows(text.slice(text.indexOf('\n## Doctor\n'), text.indexOf('\n## Topics\n')))
+    expect(checks.flatMap(([names = '']) => codeWords(names))).toEqual(checkNames)
   })
 
   it('says of every command what it does', () => {
