@@ -57,6 +57,12 @@ export function pausedWork({ scope, target, group }: PauseTarget): string {
   return group === null || scope === 'group' ? what : `${what} of ${group}`
 }
 
+/** What is paused, as the subject of a sentence, such as `The email channel of email-workers` or `Partition 3 of email-workers`. */
+export function pausedSubject(target: PauseTarget): string {
+  const work = pausedWork(target)
+  return target.scope === 'channel' ? `The ${work}` : work.charAt(0).toUpperCase() + work.slice(1)
+}
+
 /** Who paused it, why and until when, such as `paused by ops (relay move) until it is resumed`. */
 export function pauseTerms({ owner, because, until }: Pause): string {
   return `paused by ${owner} (${because}) ${until === null ? 'until it is resumed' : `until ${until.toISOString()}`}`

@@ -52,7 +52,7 @@ test('workerctl status names a hot campaign that keeps others waiting, then its 
   expect(prolonged).toMatchObject({ code: 0, err: '' })
   await fixture.sql.query(`UPDATE worker.pauses SET began_at = '2026-01-31T12:00:00Z'`)
   fixture.smtp.respondWith(undefined)
-  const forgotten = await lineOfStatus(fixture, `The campaign ${hot.campaignId} of ${fixture.group('email-workers')} is paused by night shift (slow relay)`) // prettier-ignore
+  const forgotten = await lineOfStatus(fixture, `Campaign ${hot.campaignId} of ${fixture.group('email-workers')} is paused by night shift (slow relay)`) // prettier-ignore
   expect(forgotten).toContain(' until it is resumed, since 2026-01-31T12:00:00.000Z. Run: npm run workerctl -- resume campaign ')
 
   await runFix(fixture, forgotten)

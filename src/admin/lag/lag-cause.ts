@@ -1,4 +1,4 @@
-import { pausedWork, pauseTerms, type Pause } from '../../model/pause.ts'
+import { pausedSubject, pauseTerms, type Pause } from '../../model/pause.ts'
 import { asSentence } from '../../std/failure.ts'
 import type { BlockedStatement, ChannelWords, DueWork, GroupInside, RecordHead } from './lag-ports.ts'
 import { roughly, type LagWord } from './lag-verdict.ts'
@@ -60,7 +60,7 @@ export function causeOf(question: CauseQuestion): LagCause | null {
   if (word === 'ok') return null
   if (word === 'data-lost') return { is: 'log', sentence: verdict }
   if (word === 'stopped') return { is: 'stopped', sentence: verdict }
-  if (pause !== null) return { is: 'pause', sentence: `The ${pausedWork(pause)} is ${pauseTerms(pause)}.`, pause }
+  if (pause !== null) return { is: 'pause', sentence: `${pausedSubject(pause)} is ${pauseTerms(pause)}.`, pause }
   if (word === 'no-member') return { is: 'no-process', sentence: 'No process runs the group.' }
   if (paused.includes('quiet')) return { is: 'quiet', sentence: 'A process of the group is quiet since SIGTSTP; SIGCONT resumes it.' }
   const [lock] = blocked

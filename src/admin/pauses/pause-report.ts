@@ -65,15 +65,13 @@ function retentionSentence({ until }: Pause, { topic, retentionMs, oldestUnreadA
 
 /** Why nothing can be resumed, with the option that is missing where the target is paused in one group. */
 export function noPauseSentence({ scope, target, group }: PauseTarget, active: readonly Pause[]): string {
+  const place = group === null ? ' in all groups' : scope === 'group' ? '' : ` in ${group}`
+  const wanted = `${scope} ${target}${place}`
   const elsewhere = active.find((pause) => pause.scope === scope && pause.target === target)
   if (elsewhere !== undefined) {
     const way = elsewhere.group === null ? 'leave out --group' : `add --group ${elsewhere.group}`
-    return `There is no pause of ${scope} ${target} ${placeOf(group)}, but ${pauseSentence(elsewhere)}: ${way}.`
+    return `There is no pause of ${wanted}, but ${pauseSentence(elsewhere)}: ${way}.`
   }
-  const others = active.length === 0 ? 'nothing is paused' : active.map(pauseSentence).join('; ')
-  return `There is no pause of ${scope} ${target} ${placeOf(group)}; ${others}.`
-}
-
-function placeOf(group: string | null): string {
-  return group === null ? 'in all groups' : `in ${group}`
+  const others = active.length === 0 ? 'nothing is paused' : `what is paused: ${active.map(pauseSentence).join('; ')}`
+  return `There is no pause of ${wanted}; ${others}.`
 }

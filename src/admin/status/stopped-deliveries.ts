@@ -1,4 +1,4 @@
-import { pausedWork, pauseTerms, type PauseTarget } from '../../model/pause.ts'
+import { pausedSubject, pauseTerms, type PauseTarget } from '../../model/pause.ts'
 import { workerctl, type Finding } from './finding.ts'
 import type { StatusFacts } from './status-facts.ts'
 
@@ -25,7 +25,7 @@ export function findStoppedDeliveries({ groups, channels, pauses }: StatusFacts)
   for (const pause of pauses) {
     findings.push({
       kind: 'paused',
-      sentence: `The ${pausedWork(pause)} is ${pauseTerms(pause)}, since ${pause.since.toISOString()}.`,
+      sentence: `${pausedSubject(pause)} is ${pauseTerms(pause)}, since ${pause.since.toISOString()}.`,
       command: workerctl(resumeCommand(pause)),
     })
   }

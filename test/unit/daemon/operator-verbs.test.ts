@@ -83,7 +83,7 @@ describe('POST /admin/pause and resume', () => {
     expect(await verbs.resume({ scope: 'channel', target: 'email', owner: 'ops' })).toEqual({
       status: 409,
       refused:
-        'There is no pause of channel email in all groups; group test.email-workers paused by ops (maintenance) until it is resumed.',
+        'There is no pause of channel email in all groups; what is paused: group test.email-workers paused by ops (maintenance) until it is resumed.',
     })
     const [listed] = active
     expect(await verbs.resume({ scope: listed?.scope, target: listed?.target, group: listed?.group, owner: 'ops' })).toMatchObject({

@@ -46,7 +46,7 @@ const reward = { channel: 'webhook', destination: 'w-1', reason: 'http-503', sin
 const cases: readonly (readonly [string, Partial<CauseQuestion>, string | null, string])[] = [
   ['a log that lost records', { word: 'data-lost', blocked: [lock] }, 'log', 'The verdict.'],
   ['a group that was stopped', { word: 'stopped' }, 'stopped', 'The verdict.'],
-  ['a pause with its owner', { word: 'paused', pause }, 'pause', 'The group email-workers is paused by an operator (import) until it is resumed.'],
+  ['a pause with its owner', { word: 'paused', pause }, 'pause', 'Group email-workers is paused by an operator (import) until it is resumed.'],
   ['no process', { word: 'no-member', blocked: [lock] }, 'no-process', 'No process runs the group.'],
   ['a quiet process', { word: 'paused', paused: ['quiet'] }, 'quiet', 'A process of the group is quiet since SIGTSTP; SIGCONT resumes it.'],
   ['a lock', { word: 'stalled', blocked: [lock], head: event }, 'lock', 'UPDATE worker.progress of "kafka-worker accept" (pid 11) has waited 4 s for a lock of "psql" with pid 99 (idle in transaction), whose transaction has been open for 10 min.'],

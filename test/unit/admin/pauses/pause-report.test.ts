@@ -1,13 +1,38 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { oldestUnread } from '../../../../src/admin/pauses/oldest-unread.ts'
-import { pauseSentences, retentionLeft } from '../../../../src/admin/pauses/pause-report.ts'
-import type { Pause } from '../../../../src/model/pause.ts'
+import { noPauseSentence, pauseSentences, retentionLeft } from '../../../../src/admin/pauses/pause-report.ts'
+import { pausedSubject, type Pause } from '../../../../src/model/pause.ts'
 import { DAY_MS } from '../../../../src/std/day.ts'
 
 const NOW = Date.UTC(2030, 0, 31)
 const pause: Pause = { id: '1', scope: 'group', group: 'g', target: 'g', owner: 'ops', because: 'test', since: new Date(NOW), until: null }
 const at = (agoMs: number) => new Date(NOW - agoMs)
+
+it.each([
+  [{ scope: 'group', target: 'g', group: 'g' }, [], 'There is no pause of group g; nothing is paused.'],
+  [
+    { scope: 'partition', target: '3', group: 'g' },
+    [pause],
+    'There is no pause of partition 3 in g; what is paused: group g paused by ops (test) until it is resumed.',
+  ],
+  [
+    { scope: 'channel', target: 'email', group: null },
+    [{ ...pause, scope: 'channel', target: 'email' }],
+    'There is no pause of channel email in all groups, but email channel of g paused by ops (test) until it is resumed: add --group g.',
+  ],
+] as const)('a pause of %j that is not there is refused with those that are', (target, active, sentence) => {
+  expect(noPauseSentence(target, active)).toBe(sentence)
+})
+
+it.each([
+  [{ scope: 'group', target: 'g', group: 'g' }, 'Group g'],
+  [{ scope: 'partition', target: '3', group: 'g' }, 'Partition 3 of g'],
+  [{ scope: 'channel', target: 'email', group: 'g' }, 'The email channel of g'],
+  [{ scope: 'type', target: 'user.signed_up', group: null }, 'Event type user.signed_up'],
+] as const)('a sentence about the pause of %j begins with %s', (target, subject) => {
+  expect(pausedSubject(target)).toBe(subject)
+})
 
 describe('the retention that is left', () => {
   it.each([
