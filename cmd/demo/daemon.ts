@@ -77,6 +77,13 @@ function environmentFor(servers: Servers): Record<string, string> {
   }
 }
 
+/** The line for a shell with which workerctl looks at the demo's own servers. */
+export function exportLine(servers: Servers): string {
+  const all = environmentFor(servers)
+  const names = ['KAFKA_BROKERS', 'DATABASE_URL', 'KAFKA_GROUPS', 'SMTP_URL', 'MAIL_FROM', 'WEBHOOK_ALLOW_CIDR']
+  return `export ${names.map((name) => `${name}='${(all[name] ?? '').replaceAll("'", String.raw`'\''`)}'`).join(' ')}`
+}
+
 /** Resolves with the address in its log, once its log says that it is ready. */
 async function untilReady(logFile: string, startedAt: number, signal: AbortSignal): Promise<string> {
   let url: string | undefined

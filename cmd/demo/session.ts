@@ -7,7 +7,7 @@ import { createKafkaAdmin } from '../../src/infra/kafka/admin/kafka-admin.ts'
 import { messageOf } from '../../src/std/failure.ts'
 import type { LogAdmin } from '../../src/ingest/log-admin.ts'
 import type { Database } from '../../src/std/sql.ts'
-import { startDaemon } from './daemon.ts'
+import { exportLine, startDaemon } from './daemon.ts'
 import type { Daemon } from './daemon.ts'
 import type { Progress } from './progress.ts'
 import { createPlatformWriter } from './platform-writer.ts'
@@ -96,6 +96,7 @@ export async function withSession<Result>(
     const simulator = createSimulator({ writer, publisher, transport, topic: servers.topic })
     const campaignIds = scenario.seedData.campaigns.map(({ id }) => id)
     const session = { servers, database, admin, daemon, scenario, simulator, campaignIds }
+    if (!servers.existing) progress.line(exportLine(servers))
     progress.line(`Ready after ${((performance.now() - startedAt) / 1000).toFixed(1)} s`)
     progress.done()
     const result = await Promise.race([work(session), daemon.died])

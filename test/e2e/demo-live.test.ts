@@ -5,6 +5,7 @@ import { readFile, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { cleanEnvironment } from '../../stack/worker-environment.ts'
+import { runWorkerctl } from '../integration/workerctl-fixture.ts'
 
 interface LiveDemo {
   readonly child: ChildProcess
@@ -75,6 +76,10 @@ describe('the demo without --once', () => {
     await seen(demo.stdout, /mails=[1-9]/)
     expect(await (await fetch(await demo.address('metrics'))).text()).toContain('kafka_worker_messages_total')
     expect(await (await fetch(await demo.address('status'))).json()).toMatchObject({ groups: { 'email-workers': {} } })
+
+    const line = await seen(demo.stderr, /^(export .*)$/m)
+    const variables = Object.fromEntries([...line.matchAll(/ ([A-Z_]+)='([^']*)'/g)].map(([, name = '', value = '']) => [name, value]))
+    expect(await runWorkerctl(['doctor'], variables)).toMatchObject({ code: 0, err: '' })
 
     demo.child.kill('SIGINT')
     expect(await demo.exited).toBe(0)

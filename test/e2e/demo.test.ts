@@ -49,6 +49,7 @@ const stages = [
   'Migrating the database: the tables of platform, worker and groups',
   'Creating the topics and the campaigns',
   'Starting the daemon: log ',
+  "export KAFKA_BROKERS='127.0.0.1:",
   'Ready after ',
   'Publishing 400 events',
   'Waiting: 400 events are acknowledged; the daemon is processing them',
