@@ -262,7 +262,12 @@ test('counts, kinds and list of a snapshot agree although workers finish and add
     await insertIntents(sql, mail('third'))
     const [kind] = await reads.kinds(filter)
     const intents = await reads.intents(filter, 10)
-    return { counted: counted?.count, kind: kind?.count, intents: intents.map(({ key }) => key), list: (await reads.list(filter, 10)).length }
+    return {
+      counted: counted?.count,
+      kind: kind?.count,
+      intents: intents.map(({ key }) => key),
+      list: (await reads.list(filter, 10)).length,
+    }
   })
   expect(seen).toEqual({ counted: 1, kind: 1, intents: ['first'], list: 1 })
   expect(await states()).toEqual({ first: 'sent', second: 'pending', third: 'pending' })
