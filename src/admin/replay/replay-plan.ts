@@ -91,7 +91,7 @@ export function isEmptyPlan({ effects, counts }: PlannedCounts): boolean {
 }
 
 /** How many of one sort were counted. */
-export function totalOf(counts: readonly ReplayCount[], what: ReplayCount['what'], of?: string): number {
+function totalOf(counts: readonly ReplayCount[], what: ReplayCount['what'], of?: string): number {
   return counts.filter((one) => one.what === what && (of === undefined || one.of === of)).reduce((sum, { count }) => sum + count, 0)
 }
 
