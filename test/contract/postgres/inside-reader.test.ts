@@ -80,6 +80,17 @@ test('destinations that are away, slow campaigns and idle partitions are those o
   expect([...found.idleMs].map(([partition, ms]) => [partition, Math.round(ms / 10_000)])).toEqual([[4, 5]])
 })
 
+test('endpoints that have been away for longer do not hide the relay', async () => {
+  await db.sql.query(
+    `INSERT INTO worker.breakers (channel, destination, reason, open_since, failed_at)
+     SELECT 'webhook', 'w-' || n, 'http-503', now() - interval '1 hour', now() FROM generate_series(1, 21) AS n
+      UNION ALL SELECT 'email', 'relay', 'refused', now(), now()`,
+  )
+  const { away } = await createInsideReader(db.sql, channelNames).inside(group, 'domain-events', limits)
+  expect(away).toHaveLength(21)
+  expect(away.at(-1)).toMatchObject({ channel: 'email', destination: 'relay', waiting: 0 })
+})
+
 test('the inside of a group costs the same however many intents are due', async () => {
   const read = async () => {
     await db.sql.query('ANALYZE worker.intents')

@@ -3,7 +3,7 @@ import type { Sql } from '../../../std/sql.ts'
 import { statementName } from '../client/statement-name.ts'
 import { isDeferred } from '../intents/deferred.ts'
 
-/** Destinations and campaigns listed at most. */
+/** Destinations of a channel, and campaigns, listed at most. */
 const MOST_LISTED = 20
 /** Intents deferred for one destination, counted at most. */
 const MOST_WAITING = 1_000
@@ -16,7 +16,7 @@ export function createInsideReader(sql: Sql, channels: readonly string[]): Insid
   return {
     inside: async (group, topic, limits): Promise<GroupInside> => {
       const due = await sql.query<DueRow>(dueStatement, [group, channels, limits.due, limits.campaigns])
-      const away = await sql.query<AwayDestination>(awayStatement, [group, MOST_LISTED, MOST_WAITING])
+      const away = await sql.query<AwayDestination>(awayStatement, [group, MOST_LISTED, MOST_WAITING, channels])
       const slow = await sql.query<SlowCampaign>(slowStatement, [group, MOST_LISTED])
       const idle = await sql.query<{ partition: number; ms: number }>(idleStatement, [group, topic])
       return {
@@ -104,9 +104,12 @@ SELECT counted.channel, sum(count)::int AS count, count(*)::int AS "campaignCoun
  GROUP BY counted.channel, oldest.ms
  ORDER BY counted.channel`
 
+// By channel, so that many endpoints that are away do not hide the relay.
 const awayStatement = `
 SELECT b.channel, b.destination, b.reason, b.open_since AS since, waiting.count AS waiting
-  FROM (SELECT * FROM worker.breakers WHERE failed_at > now() - interval '3 hours' ORDER BY open_since LIMIT $2) AS b
+  FROM unnest($4::text[]) AS c (channel)
+ CROSS JOIN LATERAL (
+   SELECT * FROM worker.breakers WHERE channel = c.channel AND failed_at > now() - interval '3 hours' ORDER BY open_since LIMIT $2) AS b
  CROSS JOIN LATERAL (
    SELECT count(*)::int AS count FROM (
      SELECT FROM worker.intents
