@@ -1,7 +1,5 @@
 import type { Command } from 'commander'
 import type { Config } from '../../config/load.ts'
-import type { Foresee } from '../../src/admin/replay/foresee.ts'
-import type { ReplayPlan } from '../../src/admin/replay/replay-plan.ts'
 import { composeConsumers } from '../../src/daemon/compose/consumers.ts'
 import { withForesight } from '../../src/daemon/compose/foresight.ts'
 import { rehearseRange } from '../../src/daemon/compose/rehearse-range.ts'
@@ -12,11 +10,11 @@ import { applyReset, requireStopped } from '../../src/admin/offsets/apply-reset.
 import { findGroup, type OperatorGroup } from '../../src/admin/operator-group.ts'
 import type { ProgressAdmin } from '../../src/admin/offsets/progress-admin.ts'
 import { planReset, type ResetPlan } from '../../src/admin/offsets/reset-plan.ts'
-import { effectSentences, rangesAgain, rangesUnread } from '../../src/admin/offsets/reset-preview.ts'
+import { effectsOfReset, type ResetEffects } from '../../src/admin/offsets/reset-effects.ts'
 import { isDone, lossOf, resetSentences, resetTotals } from '../../src/admin/offsets/reset-summary.ts'
 import { parseResetTarget, type ResetTarget } from '../../src/admin/offsets/reset-target.ts'
 import { systemClock } from '../../src/std/clock.ts'
-import { messageOf, OperatorError } from '../../src/std/failure.ts'
+import { OperatorError } from '../../src/std/failure.ts'
 import type { LogAdmin } from '../../src/ingest/log-admin.ts'
 import { requireTopics } from '../../src/admin/require-topics.ts'
 import { configure, withDatabase, withKafka } from './connections.ts'
@@ -82,9 +80,9 @@ export function addOffsetsReset(parent: Command, terminal: Terminal): void {
           const progress = createProgressAdmin(database)
           const plan = await planOf({ group, target, partitions: options.partition ?? null, dedupeDays }, admin, progress)
           if (options.json !== true) show(plan, dedupeDays, terminal)
+          requireAcceptance(plan, options)
           const effects = await effectsOf(plan, group, config, database)
           if (options.json !== true) for (const sentence of effects.flatMap(({ sentences }) => sentences)) terminal.out(sentence)
-          requireAcceptance(plan, options)
           const decided = await decide(!isDone(plan), options, terminal)
           if (decided === 'apply') await applyReset(plan, { progress, admin })
           terminal.out(options.json === true ? jsonOf(plan, decided, effects) : conclusions[decided])
@@ -136,47 +134,25 @@ function show(plan: ResetPlan, dedupeDays: number, terminal: Terminal): void {
   for (const sentence of resetSentences(plan, dedupeDays)) terminal.out(sentence)
 }
 
-interface ResetEffects {
-  readonly of: 'again' | 'unread'
-  readonly sentences: readonly string[]
-  /** Null: they could not be foreseen. */
-  readonly plan: ReplayPlan | null
-}
-
-/** Kinds, people and subjects behind the numbers of records. The reset does not depend on it: it may be needed where this is not possible. */
+/** Of a group that this build runs. */
 async function effectsOf(plan: ResetPlan, group: OperatorGroup, config: Config, database: Database): Promise<readonly ResetEffects[]> {
   const consumers = composeConsumers(config)
   const consumer = consumers.find(({ name }) => name === group.name)
-  const parts = [
-    { of: 'again' as const, part: rangesAgain(plan) },
-    { of: 'unread' as const, part: rangesUnread(plan) },
-  ].filter(({ part }) => part.ranges.length > 0)
-  if (consumer === undefined || parts.length === 0) return []
-  return withForesight({ consumers, read: database.sql }, async (foresee) => {
-    const effects: ResetEffects[] = []
-    for (const { of, part } of parts) {
-      const { ranges, exemptBelow } = part
-      const range = { group: plan.group, topic: plan.topic, ranges, exemptBelow, filter: everything, allowOlder: false }
-      try {
-        const live: Foresee = (intents) => foresee(intents.map((intent) => ({ ...intent, class: 'live' as const })))
-        const found = await rehearseRange(config, database, consumer, live, { ...range, cap: Infinity, revives: false })
-        effects.push({ of, sentences: effectSentences(of, part, found), plan: found })
-      } catch (error) {
-        effects.push({ of, sentences: [`The effects of these records could not be foreseen: ${messageOf(error)}.`], plan: null })
-      }
-    }
-    return effects
-  })
+  if (consumer === undefined) return []
+  return withForesight({ consumers, read: database.sql }, (foresee) =>
+    effectsOfReset(plan, {
+      foresee,
+      rehearse: (range, live, signal) => rehearseRange(config, database, consumer, live, range, signal),
+    }),
+  )
 }
-
-const everything = { types: [], campaigns: [], users: [], events: [] } as const
 
 function jsonOf(plan: ResetPlan, decided: Decision, effects: readonly ResetEffects[]): string {
   const needsAcceptLoss = lossOf(plan) !== null
   return renderJson({
     ...plan,
     ...resetTotals(plan),
-    effects: effects.map(({ of, plan: found }) => ({ of, ...found })),
+    effects: effects.map(({ of, shown, all, error, plan: found }) => ({ of, shown, all, error, ...found })),
     needsAcceptLoss,
     changes: !isDone(plan),
     applied: decided === 'apply',

@@ -1,13 +1,22 @@
 import type { Rehearsed } from '../../model/replay.ts'
 import { readReplay, type ReplayReading, type ReplayStore } from '../../ingest/replay-reading.ts'
+import { OperatorError } from '../../std/failure.ts'
 import type { Foresee } from './foresee.ts'
 import { PlanTally, type ReplayPlan } from './replay-plan.ts'
+
+/** A range of a group that is rehearsed. */
+export interface RehearsedRange extends Pick<ReplayReading, 'group' | 'topic' | 'filter' | 'ranges' | 'allowOlder' | 'exemptBelow'> {
+  /** Mails for one person and day. */
+  readonly cap: number
+  /** Whether intents that ended without effect are tried again, as a replay does and a second reading does not. */
+  readonly revives: boolean
+}
 
 /**
  * Does a replay without doing it: reads the range, accepts and prepares, and rolls everything back, chunk by chunk.
  *
  * @param of.storeOf makes the store that rolls back
- * @throws {OperatorError} the topic cannot be read
+ * @throws {OperatorError} the topic cannot be read, or `signal` aborted before it was
  */
 export async function rehearseReplay(of: {
   readonly reading: Omit<ReplayReading, 'store' | 'pace'>
@@ -28,6 +37,7 @@ export async function rehearseReplay(of: {
     mailChannels: of.mailChannels,
     onRehearsed: async ({ counts, intents }) => tally.add(counts, await of.foresee(intents)),
   })
-  await readReplay({ ...of.reading, store, pace: () => Promise.resolve() }, of.signal)
+  const ended = await readReplay({ ...of.reading, store, pace: () => Promise.resolve() }, of.signal)
+  if (ended === 'ended') throw new OperatorError('the records were not read in time')
   return tally.plan()
 }

@@ -1,31 +1,21 @@
 import type { Config } from '../../../config/load.ts'
 import type { Foresee } from '../../admin/replay/foresee.ts'
-import { rehearseReplay } from '../../admin/replay/rehearse-replay.ts'
+import { rehearseReplay, type RehearsedRange } from '../../admin/replay/rehearse-replay.ts'
 import type { ReplayPlan } from '../../admin/replay/replay-plan.ts'
 import { rangeReader } from '../../infra/kafka/consumer/read-range.ts'
 import { createRehearsalStore } from '../../infra/postgres/ingest/postgres-replay-store.ts'
 import { createRegistryClient } from '../../infra/registry/registry-client.ts'
 import { createRegistrySchemas } from '../../infra/registry/registry-schemas.ts'
-import type { ReplayReading } from '../../ingest/replay-reading.ts'
 import type { Consumer } from '../../model/consumer.ts'
 import { systemClock } from '../../std/clock.ts'
+import { DAY_MS } from '../../std/day.ts'
 import type { Database } from '../../std/sql.ts'
 import { mailChannels } from './channels.ts'
-
-const DAY_MS = 86_400_000
-
-/** A range of a group that is rehearsed. */
-export interface RehearsedRange extends Pick<ReplayReading, 'group' | 'topic' | 'filter' | 'ranges' | 'allowOlder' | 'exemptBelow'> {
-  /** Mails for one person and day. */
-  readonly cap: number
-  /** Whether intents that ended without effect are tried again, as a replay does and a second reading does not. */
-  readonly revives: boolean
-}
 
 /**
  * What a group would do about a range, under this environment's settings, without doing it.
  *
- * @throws {OperatorError} the topic cannot be read
+ * @throws {OperatorError} the topic cannot be read, or `signal` aborted before it was
  */
 export async function rehearseRange(
   { kafka, accept }: Config,
@@ -33,6 +23,7 @@ export async function rehearseRange(
   consumer: Consumer,
   foresee: Foresee,
   { cap, revives, ...range }: RehearsedRange,
+  signal = new AbortController().signal,
 ): Promise<ReplayPlan> {
   const { brokers, clientId, tls, sasl, registry, registryNow } = kafka
   return rehearseReplay({
@@ -53,6 +44,6 @@ export async function rehearseRange(
     mailChannels,
     storeOf: (options) => createRehearsalStore(database, { ...options, revives }),
     foresee,
-    signal: new AbortController().signal,
+    signal,
   })
 }
