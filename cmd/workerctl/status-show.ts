@@ -88,9 +88,11 @@ async function gather(config: Config, groups: readonly OperatorGroup[]): Promise
     const schema = await schemaSentence(opened)
     if (schema?.isAway === true) {
       database = schema.sentence
-      return { ...nothing, groups: await withoutDatabase(config, groups, (sentence) => (kafka = sentence)) }
     }
-    if (schema !== null) return { ...nothing, schema: schema.sentence }
+    if (schema !== null) {
+      const probed = await withoutDatabase(config, groups, (sentence) => (kafka = sentence))
+      return { ...nothing, schema: schema.isAway ? null : schema.sentence, groups: probed }
+    }
     const inDatabase = await ofDatabase(opened, groups)
     const all = await withKafka(config, (admin) => ofGroups(config, groups, admin, opened)).catch((error: unknown) => {
       kafka = sentenceOf(error)

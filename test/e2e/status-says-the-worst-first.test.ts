@@ -2,6 +2,7 @@ import { expect, inject, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
 import { topicTool } from '../support/faults/topic-tool.ts'
 import { createFixture } from '../support/fixture.ts'
+import { freshDatabase } from '../support/fresh.ts'
 import { namedByStatus, operatorStatus } from '../support/operator-status.ts'
 import { Platform } from '../support/platform.ts'
 import { runWorkerctl } from '../integration/workerctl-fixture.ts'
@@ -48,4 +49,8 @@ test('workerctl status says that nothing is wrong while nothing is, then names a
   })
   const noKafka = await operatorStatus(fixture, { KAFKA_BROKERS: '127.0.0.1:1' })
   expect(noKafka).toMatchObject({ code: 2, findings: [{ kind: 'kafka-away', command: 'npm run workerctl -- doctor --only login' }] })
+  const empty = await freshDatabase()
+  const neither = await operatorStatus(fixture, { KAFKA_BROKERS: '127.0.0.1:1', DATABASE_URL: empty.url })
+  expect(neither.findings.map(({ kind }) => kind).toSorted()).toEqual(['kafka-away', 'schema'])
+  await empty.drop()
 })
