@@ -119,6 +119,7 @@ export function addIntentsChange(parent: Command, verb: Verb, terminal: Terminal
               planned: count,
               states,
               preview,
+              subjectsOf: intents.length,
               left,
               applied: decided === 'apply',
               changed,
