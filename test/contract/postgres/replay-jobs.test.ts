@@ -13,6 +13,8 @@ beforeAll(openAcceptStore)
 afterAll(closeAcceptStore)
 beforeEach(startGroup)
 
+const webhooks = () => db.sql.query(`UPDATE worker.intents SET state = 'sent' WHERE channel = 'webhook' AND due_at <= now()`)
+
 describe('a job', () => {
   it('is claimed by one process, and by another once the lease is over', async () => {
     const id = await order()
@@ -191,7 +193,6 @@ describe('a job', () => {
       `UPDATE worker.intents SET channel = 'webhook' WHERE id IN (SELECT id FROM worker.intents WHERE replay_job = $1 ORDER BY id DESC LIMIT 2)`,
       [id],
     )
-    const webhooks = () => db.sql.query(`UPDATE worker.intents SET state = 'sent' WHERE channel = 'webhook' AND due_at <= now()`)
     expect(await jobs().turn(job, 60_000)).toEqual({ is: 'turned', released: 1, left: true })
     // A mail is due and stays so.
     expect(await jobs().turn(job, 60_000)).toEqual({ is: 'turned', released: 1, left: true })

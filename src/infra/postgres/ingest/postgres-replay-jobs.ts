@@ -160,7 +160,8 @@ async function lost(tx: Sql, of: ReplayClaim, losses: readonly ReplayLoss[]): Pr
 
 // Each channel has a room of its own, and one without room, or paused, is left out before any row is read: its rows, however many, neither stand
 // before those of others nor cost anything. Room is short by what is due and was not claimed: released meanwhile, all would be sent at once when
-// the relay is back. Rows that an operator changes at the moment are left to the next turn.
+// the relay is back. Rows that an operator changes at the moment are left to the next turn. The channel as a range keeps the planner from walking
+// the primary key, where those of another channel stand first.
 const releaseStatement = `
 WITH RECURSIVE channels (channel) AS (
   (SELECT channel FROM worker.intents WHERE replay_job = $1 AND reason = '${REPLAY_WAITING}' ORDER BY channel LIMIT 1)
@@ -182,8 +183,9 @@ room AS MATERIALIZED (
 waiting AS MATERIALIZED (
   SELECT w.id FROM room
    CROSS JOIN LATERAL (
-     SELECT id FROM worker.intents WHERE replay_job = $1 AND channel = room.channel AND reason = '${REPLAY_WAITING}'
-      ORDER BY id LIMIT room.count) AS w
+     SELECT id FROM worker.intents
+      WHERE replay_job = $1 AND reason = '${REPLAY_WAITING}' AND channel BETWEEN room.channel AND room.channel
+      ORDER BY channel, id LIMIT room.count) AS w
    ORDER BY w.id LIMIT $2
 ),
 next AS MATERIALIZED (
