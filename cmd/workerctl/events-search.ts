@@ -22,7 +22,7 @@ Reads the topic from --since (a day ago unless it is given) to its end, and show
 Personal fields, and what is not known to be free of them, are *** unless --reveal is given.
 
 Examples:
-  npm run workerctl -- events search --type referral.verified --campaign 0c9e6c1f-3b1d-4f0e-8d8a-5f0f7a1e2b33
+  npm run workerctl -- events search --type reward.earned --campaign 0c9e6c1f-3b1d-4f0e-8d8a-5f0f7a1e2b33
   npm run -s workerctl -- events search --user b1f6f0de-6a1c-4f8e-9d61-3f6f0a7c4d55 --since 7d --json`
 
 export function addEventsSearch(parent: Command, terminal: Terminal): void {

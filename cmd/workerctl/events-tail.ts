@@ -19,7 +19,7 @@ Shows the newest events of each partition's end, then each new one until Ctrl-C.
 Personal fields, and what is not known to be free of them, are *** unless --reveal is given. With --json each event is one line.
 
 Examples:
-  npm run workerctl -- events tail --type user.*
+  npm run workerctl -- events tail --type 'user.*'
   npm run -s workerctl -- events tail --lines 100 --no-follow --json`
 
 export function addEventsTail(parent: Command, terminal: Terminal): void {

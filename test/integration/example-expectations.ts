@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { cleanEnvironment } from '../../stack/worker-environment.ts'
 import { freshDatabase } from '../support/fresh.ts'
+import { Platform } from '../support/platform.ts'
 import { verbHelps } from '../support/workerctl-examples.ts'
 import { ids, type ExampleWorld } from './example-world.ts'
 import type { Ran } from './workerctl-fixture.ts'
@@ -141,7 +142,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
     examples: done(new RegExp(`Event {4}user.signed_up ${ids.event}`), /offset 4711/),
   },
   'events search': {
-    examples: done(/^0 of \d+ records of /, /"matching":2,/),
+    examples: done(/ reward\.earned [^]*\b1 of \d+ records of /, /"matching":2,/),
   },
   'events publish': {
     examples: done(/user\.verified.*"\*\*\*"[^]*Dry run/, /\n1 published\.$/),
@@ -154,15 +155,23 @@ export const verbs: Readonly<Record<string, Verb>> = {
       ),
   },
   'offsets show': {
-    examples: done(/email-workers on /, /email-workers on /, /^\{"groups":\[/),
+    examples: done(
+      /reward-workers on [^]* 3 +4712 +4712 +1200 +4712 +0 /,
+      /^\S+email-workers on [^\n]*, lag 0\n[^]* 3 +4712 +4712 +1200 +4712 +0 /,
+      /email-workers"[^]*"partition":3,[^}]*4712/,
+    ),
+    before: ({ caughtUp }) => caughtUp(),
   },
   'offsets reset': {
     examples: done(dryRun, /^Plan for [^]*Done: /, /Done: /, unconfirmed),
     before: ({ caughtUp }) => caughtUp(),
   },
   'intents list': {
-    examples: done(/^ +ID +STATE[^]*4712 +held/, /4711 +held/, /^No intent matches\.$/, /^No intent matches\.$/),
-    before: withIntents('held'),
+    examples: done(/^ +ID +STATE[^]*4712 +held/, /4711 +held/, /4711 +dead/, /4712 +dead[^\n]* manual /),
+    before: ({ intents }, args) => {
+      if (args.includes('manual')) return intents('dead', 'manual')
+      return intents(args.includes('dead,rejected') ? 'dead' : 'held')
+    },
   },
   'intents show': {
     examples: done(/4711/, /^\{.*"4711"/),
@@ -260,7 +269,8 @@ export const verbs: Readonly<Record<string, Verb>> = {
     examples: done(/^AT +PERSON +FROM/, / 9 +4 +10 +5/),
   },
   'leaderboard backfill': {
-    examples: done(/^Nothing to do: every/, /^Nothing to do: every/),
+    examples: done(/^Done: \d+ participants of 1 campaign ranked /, /^Done: \d+ participants of 1 campaign ranked /),
+    before: ({ fixture }) => new Platform(fixture.sql).crowd({ accountId: ids.account, campaignId: ids.campaign }, 2),
   },
   'analytics show': {
     examples: done(/Sign-ups: 3 /, /2026-11-01 +user\.signed_up +3/),

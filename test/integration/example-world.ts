@@ -35,8 +35,8 @@ export interface ExampleWorld extends AsyncDisposable {
   /** A file of the examples, such as `events.json`. */
   readonly write: (name: string, text: string) => Promise<void>
   readonly read: (name: string) => Promise<string>
-  /** Replaces all intents by 4711 and 4712 in this state. */
-  readonly intents: (state: string) => Promise<void>
+  /** Replaces all intents by 4711 and 4712 in this state, the second for this reason. */
+  readonly intents: (state: string, reason?: string) => Promise<void>
   /** Every group has read everything. */
   readonly caughtUp: () => Promise<void>
   /** Every dead letter is open again. */
@@ -60,14 +60,14 @@ export async function createExampleWorld(): Promise<ExampleWorld> {
     run: (args, environment) => runWorkerctl(args, { ...fixture.variables, ...environment }),
     write: (name, text) => writeFile(pathOf(name), text),
     read: (name) => readFile(pathOf(name), 'utf8'),
-    intents: async (state) => {
+    intents: async (state, reason = 'endpoint-unavailable') => {
       await fixture.sql.query('TRUNCATE worker.intents')
       await fixture.sql.query('ALTER TABLE worker.intents ALTER COLUMN id RESTART WITH 4711')
       const group = { group_name: fixture.group('email-workers'), campaign_id: ids.campaign, user_id: ids.user, event_id: ids.event, state }
       await insertIntents(
         fixture.sql,
         { ...group, key: 'mail', reason: 'no-endpoint', data: { type: 'welcome' } },
-        { ...group, key: 'reward', kind: 'reward', channel: 'webhook', reason: 'endpoint-unavailable', destination: ids.endpoints[1] },
+        { ...group, key: 'reward', kind: 'reward', channel: 'webhook', reason, destination: ids.endpoints[1] },
       )
     },
     caughtUp: () => catchUp(fixture),

@@ -30,5 +30,5 @@ export function leavesOf(command: Command, path: readonly string[]): readonly (r
 /** Words as a shell splits them, without redirections; a remark after two spaces does not belong to the command. */
 function wordsOf(line: string): readonly string[] {
   const command = line.replace(/ {2,}.*$/, '').replace(/ >>? .*$/, '')
-  return [...command.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, word = '']) => quoted ?? word)
+  return [...command.matchAll(/(["'])(.*?)\1|(\S+)/g)].map(([, , quoted, word = '']) => quoted ?? word)
 }
