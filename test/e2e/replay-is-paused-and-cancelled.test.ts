@@ -48,7 +48,7 @@ test('a replay that is paused sends no more until it is resumed, and what is can
 const unread = ({ counts }: ShownReplay) => counts.flatMap((one) => (one.what === 'unread' ? [one.count] : []))
 
 test('a replay whose records are deleted while it reads ends and names the offsets that it could not read, and so does the next one of its group', async () => {
-  await using fixture = await createFixture()
+  await using fixture = await createFixture({ partitions: 1 })
   await using tool = await topicTool(inject('kafkaBootstrap'))
   await fixture.daemon(onlyFresh).ready()
   const all = (await staleMails(fixture, 40)).length

@@ -16,8 +16,9 @@ const environment = {
   HTTP_PORT: '0',
   BOOT_TIMEOUT_MS: '3000',
 }
+/** Both servers are away, and are tried at the same time: the error names the one that was tried last. */
 const sentence =
-  'The database does not answer (connect ECONNREFUSED 127.0.0.1:1): check DATABASE_URL or PG*, and that the server runs; given up after BOOT_TIMEOUT_MS (3000).'
+  /^(The database does not answer|No Kafka broker answers at 127\.0\.0\.1:1) \(.*; given up after BOOT_TIMEOUT_MS \(3000\)\.$/
 
 /** Gives a command a terminal; the options are those of util-linux, other systems have a `script` of their own. */
 const hasScript = spawnSync('script', ['--version']).stdout?.includes('util-linux') ?? false
@@ -32,14 +33,16 @@ describe('the error that ends a start', () => {
     const lines = output.split('\r\n')
     expect(code).toBe(1)
     expect(lines).toContain('Kafka event consumer server configuration:')
-    expect(lines.filter((line) => line === sentence)).toHaveLength(1)
-    expect(lines.filter((line) => line.includes('"level":"fatal"') && line.includes(sentence))).toHaveLength(1)
+    expect(lines.filter((line) => sentence.test(line))).toHaveLength(1)
+    expect(
+      lines.filter((line) => line.includes('"level":"fatal"') && line.includes('given up after BOOT_TIMEOUT_MS (3000).')),
+    ).toHaveLength(1)
   })
 
   test('is only in the log where standard error is no terminal', async () => {
     await using daemon = startDaemon(environment)
     expect(await daemon.exited).toBe(1)
     expect(daemon.other).toEqual([])
-    expect(daemon.lines.filter(({ level }) => level === 'fatal').map(({ msg }) => msg)).toEqual([sentence])
+    expect(daemon.lines.filter(({ level }) => level === 'fatal').map(({ msg }) => msg)).toEqual([expect.stringMatching(sentence)])
   })
 })

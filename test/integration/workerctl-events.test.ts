@@ -103,7 +103,7 @@ it.each([
   [['tail', '--topic', 'nowhere-at-all'], 'Topic nowhere-at-all does not exist on these brokers'],
   [['show', '7/0'], 'has no partition 7'],
   [['show', '0/9999'], 'and not 9999'],
-  [['show', 'what'], '<event> must be a UUID'],
+  [['show', 'what'], '<event> must be PARTITION/OFFSET such as 3/4711, or a UUID'],
   [['publish', '/nowhere.json'], '/nowhere.json cannot be read'],
 ])('%j is refused by a sentence', async (args, sentence) => {
   const refused = await events(...args)

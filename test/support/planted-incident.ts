@@ -74,7 +74,7 @@ export async function runFix(fixture: Pick<Fixture, 'variables'>, line: string):
 
 /** Starts the daemon that a line of `status` ends with, such as `KAFKA_GROUPS=email-workers npm start`. */
 export async function startPrinted(fixture: Pick<Fixture, 'daemon'>, line: string): Promise<Daemon> {
-  const groups = /Run: KAFKA_GROUPS=(\S+) npm start$/.exec(line)?.[1]
+  const groups = /Run: KAFKA_GROUPS=(\S+)(?: HTTP_PORT=0)? npm start$/.exec(line)?.[1]
   if (groups === undefined) throw new Error(`no daemon to start: ${line}`)
   const daemon = fixture.daemon({ KAFKA_GROUPS: groups })
   await daemon.ready()

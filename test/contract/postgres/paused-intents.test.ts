@@ -173,7 +173,9 @@ describe.each([
     const claiming = intentNodes(await plan((one) => one.claim(request({ limit: 20 }))))
     for (const node of claiming) expect(touchedBy(node)).toBeLessThanOrEqual(21)
     const waking = intentNodes(await plan((one) => one.wakePaused()))
-    expect(new Set(waking.map((node) => node['Index Name']))).toEqual(new Set(['intents_paused', 'intents_pkey']))
+    // The rows that were found are read by their ids, through the index itself or a bitmap of it.
+    expect(waking.map((node) => node['Index Name'])).toContain('intents_paused')
+    expect(waking.map((node) => node['Node Type'])).not.toContain('Seq Scan')
     for (const node of waking) expect(touchedBy(node)).toBeLessThanOrEqual(1)
     await database.sql.query('ANALYZE worker.intents')
     // An explained statement has no rows.

@@ -1,6 +1,7 @@
 import { Kafka, logLevel } from 'kafkajs'
 import { expect, test } from 'vitest'
 import { kafkaMetadata } from '../../../stack/kafka-metadata.ts'
+import { eventually } from '../../support/eventually.ts'
 import { startProxiedKafka } from '../../support/faults/proxied-kafka.ts'
 
 test('clients of three brokers get the addresses of the proxies only; direct connections are not affected', async () => {
@@ -41,8 +42,15 @@ async function connected(brokers: string[]) {
   const [producer, admin] = [kafka.producer({ allowAutoTopicCreation: false }), kafka.admin()]
   await Promise.all([producer.connect(), admin.connect()])
   return {
-    create: async (topic: string) =>
-      admin.createTopics({ topics: [{ topic, numPartitions: 3, replicationFactor: 3 }], waitForLeaders: true }),
+    create: async (topic: string) => {
+      await admin.createTopics({ topics: [{ topic, numPartitions: 3, replicationFactor: 3 }], waitForLeaders: false })
+      // The client's own wait ends at the first broker that does not know the topic yet.
+      await eventually('it has its leaders', async () => {
+        const { topics } = await admin.fetchTopicMetadata({ topics: [topic] }).catch(() => ({ topics: [] }))
+        const leaders = topics.flatMap(({ partitions }) => partitions.filter(({ leader }) => leader >= 0))
+        return leaders.length === 3 || `${leaders.length} leaders`
+      })
+    },
     send: async (topic: string) => producer.send({ topic, acks: -1, messages: [{ value: 'x' }] }),
     high: async (topic: string) => (await admin.fetchTopicOffsets(topic)).reduce((sum, { high }) => sum + Number(high), 0),
     [Symbol.asyncDispose]: async () => {
