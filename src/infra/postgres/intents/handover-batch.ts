@@ -24,7 +24,7 @@ export async function handoverBatch(
   if (outcomes.length === 0) return startBatch(starts, deliveryLog, sql)
   const parameters = [...settleParameters(outcomes, deliveryLog), ...startParameters(starts)]
   const rows = await sql.query<{ id: string }>(statement(deliveryLog), parameters)
-  // An intent has either an outcome or a start here: it was claimed again after its last outcome was written.
+  // An intent has either an outcome or a start here: both would be of two claims, and only the newest is written.
   const moved = new Set(rows.map(({ id }) => id))
   return items.map((item) => {
     if (item.is === 'outcome') return moved.has(item.outcome.intent.id) ? 'settled' : 'lost'

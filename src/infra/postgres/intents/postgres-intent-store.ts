@@ -15,8 +15,9 @@ import { abandonDeferred, recordBreakers } from './postgres-breaker-store.ts'
 import { accountsOf, claim, release, renew } from './claim.ts'
 import { areDue, backlog, countDue, countUnfinishedOf, oldestDue, oldestDueMs, type DueRequest } from './due-counts.ts'
 import { handoverBatch } from './handover-batch.ts'
-import { createHandoverBatcher, type HandoverBatcher } from './handover-batcher.ts'
-import { createMicroBatcher, isRolledBack } from './micro-batcher.ts'
+import { createHandoverBatcher, type HandoverBatcher, type HandoverItem, type WriteHandovers } from './handover-batcher.ts'
+import { createMicroBatcher, isRolledBack, type MicroBatcherOptions } from './micro-batcher.ts'
+import { writeNewestClaims } from './newest-claims.ts'
 import { expireLeases } from './lease-expiry.ts'
 import { postponeCampaign, resumeCampaigns } from './paused-campaigns.ts'
 import { eventTypes, setAside, wakePaused } from './paused-intents.ts'
@@ -52,16 +53,14 @@ export function createIntentStore(database: Database, options: IntentStoreOption
   const batches = { maxWaitMs: batchWaitMs, maxItems: batchItems }
   // As many as one group has workers, which hardly leaves any to wait for.
   const ofWorkers = { ...batches, ...(poolSize === undefined ? {} : { enough: poolSize }) }
+  const startBatches = { ...ofWorkers, lingerMs: startLingerMs }
   const starts = onePer((deliveryLog: DeliveryLog | null) =>
-    createMicroBatcher((requests: readonly StartRequest[]) => startBatch(requests, deliveryLog, sql), {
-      ...ofWorkers,
-      lingerMs: startLingerMs,
-    }),
+    createClaimBatcher<StartRequest, 'started' | 'lost'>((requests) => startBatch(requests, deliveryLog, sql), 'lost', startBatches),
   )
   const startsWithRows = onePer((kindRows: KindRows) =>
     onePer((deliveryLog: DeliveryLog) => {
       const write = startBatchWith(kindRows, deliveryLog)
-      return createMicroBatcher((requests: readonly StartRequest[]) => write(requests, sql), { ...ofWorkers, lingerMs: startLingerMs })
+      return createClaimBatcher<StartRequest, 'started' | 'lost'>((requests) => write(requests, sql), 'lost', startBatches)
     }),
   )
   const startsOfKinds = new Map<object, unknown>()
@@ -71,28 +70,30 @@ export function createIntentStore(database: Database, options: IntentStoreOption
       ReturnType<typeof createMicroBatcher<StartWithRequest<Message>, StartedWith>> | undefined
     const starts =
       made ??
-      createMicroBatcher((requests: readonly StartWithRequest<Message>[]) => startWithBatch(requests, decision, database), {
-        ...ofWorkers,
-        lingerMs: startLingerMs,
-      })
+      createClaimBatcher<StartWithRequest<Message>, StartedWith>(
+        (requests) => startWithBatch(requests, decision, database),
+        { is: 'lost' },
+        startBatches,
+      )
     startsOfKinds.set(decision.kind, starts)
     return starts
   }
   // Outcomes with a delivery log are written while the worker goes on with its next intent; it waits for the others, skips and waits.
   const outcomeBatches = ({ deliveryLog }: SettleStatement) => ({ ...ofWorkers, lingerMs: deliveryLog === null ? 0 : batchWaitMs })
   const settles = onePer((statement: SettleStatement) =>
-    createMicroBatcher((items: readonly SettleItem[]) => settleBatch(items, statement, sql), outcomeBatches(statement)),
+    createClaimBatcher<SettleItem, Settled>((items) => settleBatch(items, statement, sql), 'lost', outcomeBatches(statement)),
   )
   const settlesWithRows = onePer((kindRows: KindRows) =>
     onePer((deliveryLog: DeliveryLog) => {
       const write = settleBatchWith(kindRows, deliveryLog)
-      return createMicroBatcher((items: readonly KindSettleItem[]) => write(items, sql), outcomeBatches(settleStatement(deliveryLog)))
+      return createClaimBatcher<KindSettleItem, Settled>((items) => write(items, sql), 'lost', outcomeBatches(settleStatement(deliveryLog)))
     }),
   )
   const settlesOfKind = onePer((record: RecordOutcomes) =>
     onePer((statement: SettleStatement) =>
-      createMicroBatcher(
-        (items: readonly SettleItem[]) => database.transaction((tx) => settleWithKind(items, statement, record, tx)),
+      createClaimBatcher<SettleItem, Settled>(
+        (items) => database.transaction((tx) => settleWithKind(items, statement, record, tx)),
+        'lost',
         outcomeBatches(statement),
       ),
     ),
@@ -103,7 +104,9 @@ export function createIntentStore(database: Database, options: IntentStoreOption
     const ofGroup = handoversOf(group)
     const known = ofGroup.get(deliveryLog)
     if (known !== undefined) return known
-    const made = createHandoverBatcher<StartRequest, SettleItem>((items, patience) => handoverBatch(items, deliveryLog, sql, patience), {
+    const write: WriteHandovers<StartRequest, SettleItem> = (items, patience) =>
+      writeNewestClaims(items, intentOfHandover, 'lost', (newest) => handoverBatch(newest, deliveryLog, sql, patience))
+    const made = createHandoverBatcher(write, {
       limit: poolSize ?? Infinity,
       startLingerMs,
       outcomeLingerMs: batchWaitMs,
@@ -213,6 +216,19 @@ export function createIntentStore(database: Database, options: IntentStoreOption
     oldestDue: (group) => oldestDue(sql, group, channels),
     backlog: (group, limit) => backlog(sql, group, limit, channels),
   }
+}
+
+/** For writes that prove claims. */
+function createClaimBatcher<Item extends { readonly intent: Intent }, Result>(
+  write: (items: readonly Item[]) => Promise<readonly Result[]>,
+  lost: Result,
+  options: MicroBatcherOptions,
+): (item: Item) => Promise<Result> {
+  return createMicroBatcher((items) => writeNewestClaims(items, ({ intent }) => intent, lost, write), options)
+}
+
+function intentOfHandover(item: HandoverItem<StartRequest, SettleItem>): Intent {
+  return item.is === 'start' ? item.start.intent : item.outcome.intent
 }
 
 function keyOf({ id, owner, claims }: Claim): string {
