@@ -67,17 +67,23 @@ const scrape = async (sql: Sql) => [
   await countOpenLetters(sql, [group, 'none'], LIMIT),
 ]
 
-/** Pages of the table and its indexes that a piece of work touches, by the server's own statistics. */
+/** Pages of the tables and their indexes that a piece of work touches, by the server's own statistics. */
 function touchedPages(database: MigratedDatabase, work: (sql: Sql) => Promise<unknown>): Promise<number> {
   return database.transaction(async (tx) => {
+    const before = await fetchedPages(tx)
     await work(tx)
-    const [row] = await tx.query<{ pages: number }>(
-      `SELECT sum(pg_stat_get_xact_blocks_fetched(t) +
-          (SELECT sum(pg_stat_get_xact_blocks_fetched(indexrelid)) FROM pg_index WHERE indrelid = t))::float8 AS pages
-         FROM unnest('{worker.intents,worker.dead_letters}'::regclass[]) AS t`,
-    )
-    return row?.pages ?? 0
+    return (await fetchedPages(tx)) - before
   })
+}
+
+/** By this session since it last reported, which it does between transactions, once a second at most: what came before may be in it. */
+async function fetchedPages(tx: Sql): Promise<number> {
+  const [row] = await tx.query<{ pages: number }>(
+    `SELECT sum(pg_stat_get_xact_blocks_fetched(t) +
+        (SELECT sum(pg_stat_get_xact_blocks_fetched(indexrelid)) FROM pg_index WHERE indrelid = t))::float8 AS pages
+       FROM unnest('{worker.intents,worker.dead_letters}'::regclass[]) AS t`,
+  )
+  return row?.pages ?? 0
 }
 
 describe('what a scrape counts in the database', () => {
