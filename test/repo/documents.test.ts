@@ -5,7 +5,7 @@ import { renderFirstVariables } from '../../config/render-docs.ts'
 import { exitCode } from '../../src/daemon/exit-code.ts'
 import { lagWords } from '../../src/admin/lag/lag-verdict.ts'
 import { lagCauses } from '../../src/admin/lag/lag-cause.ts'
-import { findingKinds } from '../../src/admin/status/finding.ts'
+import { findingKinds, rankedFindings } from '../../src/admin/status/finding.ts'
 import { intentReasons } from '../../src/admin/intents/intent-reasons.ts'
 import { createMetrics } from '../../src/infra/telemetry/metrics.ts'
 import { deadLetterReasons } from '../../src/model/dead-letter-reason.ts'
@@ -218,6 +218,18 @@ describe('docs/reference/health.md', () => {
 describe('docs/guide/workerctl.md', () => {
   it('explains every kind of problem that status finds, in the order of badness', () => {
     expect(firstCells(markedPart('docs/guide/workerctl.md', 'findings'))).toEqual([...findingKinds])
+  })
+
+  it('says of which kinds status takes which severity', () => {
+    const [, lastBad, firstWarning] =
+      /`bad` down to `([a-z-]+)`, and `warning` from `([a-z-]+)` on/.exec(readFileSync('docs/guide/workerctl.md', 'utf8')) ?? []
+    const bad = findingKinds.slice(
+      0,
+      findingKinds.findIndex((kind) => kind === firstWarning),
+    )
+    expect(bad.at(-1)).toBe(lastBad)
+    const found = rankedFindings(findingKinds.map((kind) => ({ kind, sentence: '', command: '' })))
+    expect(found.filter(({ severity }) => severity === 'bad').map(({ kind }) => kind)).toEqual(bad)
   })
 })
 

@@ -1,4 +1,4 @@
-import { workerctl, type Finding } from './finding.ts'
+import { workerctl, type Problem } from './finding.ts'
 import type { StatusFacts } from './status-facts.ts'
 
 /** Dead letters of a group in an hour that are a flood. */
@@ -7,8 +7,8 @@ const FLOOD = 50
 const MOST_NAMED = 3
 
 /** Open dead letters of the last hour, and intents that ended dead in the last day and were not retried. */
-export function findFailedWork({ deadLetters, deadIntents }: Pick<StatusFacts, 'deadLetters' | 'deadIntents'>): readonly Finding[] {
-  const findings: Finding[] = []
+export function findFailedWork({ deadLetters, deadIntents }: Pick<StatusFacts, 'deadLetters' | 'deadIntents'>): readonly Problem[] {
+  const findings: Problem[] = []
   const recent = deadLetters.filter(({ hour }) => hour > 0)
   for (const [group, alike] of Map.groupBy(recent, (one) => one.group)) {
     const { count, last, named, reason } = summary(

@@ -1,5 +1,5 @@
 import { findFailedWork } from './failed-work.ts'
-import { findingKinds, type Finding } from './finding.ts'
+import { rankedFindings, type Finding } from './finding.ts'
 import { findGroupProblems } from './group-problems.ts'
 import { findLateWork } from './late-work.ts'
 import { findServerProblems } from './server-problems.ts'
@@ -11,6 +11,5 @@ export function findProblems(facts: StatusFacts): readonly Finding[] {
   const servers = findServerProblems(facts)
   const isExplained = servers.some(({ kind }) => kind === 'statement-blocked' || kind === 'database-slow')
   const groups = facts.groups.flatMap((group) => findGroupProblems(group, { isExplained, quiet: facts.quiet }))
-  const found = [...servers, ...groups, ...findStoppedDeliveries(facts), ...findLateWork(facts), ...findFailedWork(facts)]
-  return found.toSorted((one, other) => findingKinds.indexOf(one.kind) - findingKinds.indexOf(other.kind))
+  return rankedFindings([...servers, ...groups, ...findStoppedDeliveries(facts), ...findLateWork(facts), ...findFailedWork(facts)])
 }

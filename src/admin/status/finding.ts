@@ -1,5 +1,7 @@
-/** What may be wrong, worst first; docs/guide/workerctl.md explains each. */
-export const findingKinds = [
+/** `bad`: events or effects are lost or late, or will be soon. `warning`: the rest goes on, and somebody has to decide or should know. */
+export type Severity = 'bad' | 'warning'
+
+const bad = [
   'database-away',
   'kafka-away',
   'schema',
@@ -17,6 +19,9 @@ export const findingKinds = [
   'dead-letter-flood',
   'intents-late',
   'falling-behind',
+] as const
+
+const warnings = [
   'endpoint-away',
   'paused',
   'outbox-late',
@@ -28,12 +33,34 @@ export const findingKinds = [
   'dead-letters',
 ] as const
 
-export interface Finding {
-  readonly kind: (typeof findingKinds)[number]
+/** What may be wrong, worst first, so that no warning precedes what is bad; docs/guide/workerctl.md explains each. */
+export const findingKinds = [...bad, ...warnings] as const
+
+export type FindingKind = (typeof findingKinds)[number]
+
+/** Something that is wrong. */
+export interface Problem {
+  readonly kind: FindingKind
   /** What is wrong, with the cause where it is known. */
   readonly sentence: string
   /** The command that fixes it, or shows what to decide. */
   readonly command: string
+}
+
+/** A problem as every view of the status shows it. */
+export interface Finding extends Problem {
+  readonly severity: Severity
+}
+
+/** The problems as findings, the worst first. */
+export function rankedFindings(problems: readonly Problem[]): readonly Finding[] {
+  return problems
+    .map(({ kind, sentence, command }) => ({ kind, severity: severityOf(kind), sentence, command }))
+    .toSorted((one, other) => findingKinds.indexOf(one.kind) - findingKinds.indexOf(other.kind))
+}
+
+function severityOf(kind: FindingKind): Severity {
+  return bad.some((one) => one === kind) ? 'bad' : 'warning'
 }
 
 /** A command of `workerctl` as an operator types it. */
@@ -50,6 +77,3 @@ export function startOf(name: string, { beside = false } = {}): string {
 export function psql(statement: string): string {
   return `psql "$DATABASE_URL" -c '${statement}'`
 }
-
-/** So many due intents of a channel may keep a group from reading until they are done. */
-export const BUSY_INTENTS = 100

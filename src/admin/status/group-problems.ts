@@ -1,6 +1,7 @@
 import type { GroupLagReport, PartitionReport } from '../lag/lag-report.ts'
 import { roughly } from '../lag/lag-verdict.ts'
-import { BUSY_INTENTS, startOf, workerctl, type Finding } from './finding.ts'
+import { startOf, workerctl, type Problem } from './finding.ts'
+import { isFull } from './full-channel.ts'
 import type { GroupFacts, QuietProcess } from './status-facts.ts'
 import { stillSentence } from './still-sentence.ts'
 
@@ -19,7 +20,7 @@ interface Explained {
 export function findGroupProblems(
   { name, group, topic, report, offsets, isMissing, isExpected }: GroupFacts,
   explained: Explained,
-): readonly Finding[] {
+): readonly Problem[] {
   if (isMissing) return []
   const reset = (to: string, partitions: readonly number[] | null) =>
     workerctl(`offsets reset --group ${group}${partitions === null ? '' : ` --partition ${partitions.join(',')}`} --to ${to} --accept-loss`)
@@ -41,7 +42,7 @@ function ofReport(
   report: GroupLagReport,
   name: string,
   { isExpected, isExplained, quiet }: Explained & { readonly isExpected: boolean },
-): readonly Finding[] {
+): readonly Problem[] {
   const { group, members, lag, cause, verdict, secondsBehind, partitions } = report
   const lagCommand = workerctl(`lag --group ${group}`)
   if (members === 0) {
@@ -49,18 +50,18 @@ function ofReport(
     const sentence = `No process runs ${group}, which is behind by ${lag ?? 'an unknown number of'} records.`
     return [{ kind: 'no-member', sentence, command: startOf(name) }]
   }
-  const findings: Finding[] = []
+  const findings: Problem[] = []
   const orphans = partitions.filter(({ owner }) => owner === null).map(({ partition }) => partition)
   if (orphans.length > 0 && orphans.length < partitions.length) {
     const sentence = `No process of ${group} reads partition ${orphans.toSorted((a, b) => a - b).join(', ')}, although others run: an added one is noticed within about a minute, and one more process makes the group share them all again.`
     findings.push({ kind: 'no-member', sentence, command: startOf(name, { beside: true }) })
   }
   // A group with so much to do reads nothing until it is done, which is a finding of its own.
-  const isFull = (report.due ?? []).some(({ count }) => count >= BUSY_INTENTS)
-  const isBusy = isFull || (report.due ?? []).some(({ oldestMs }) => (oldestMs ?? 0) >= BUSY_MS)
+  const isFilled = (report.due ?? []).some(isFull)
+  const isBusy = isFilled || (report.due ?? []).some(({ oldestMs }) => (oldestMs ?? 0) >= BUSY_MS)
   const isStuck = (one: PartitionReport) => one.stillSince !== null && !isBusy && !isExplained
   const read = partitions.filter(({ owner }) => !quiet.some((one) => owner?.pid === one.pid && owner.host?.startsWith(one.host) === true))
-  const stuck = read.filter((one) => (one.word === 'stalled' && !isFull) || isStuck(one))
+  const stuck = read.filter((one) => (one.word === 'stalled' && !isFilled) || isStuck(one))
   const [first] = stuck
   if (first !== undefined) {
     const seconds = Math.max(...stuck.map((one) => one.secondsBehind))

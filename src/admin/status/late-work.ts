@@ -2,7 +2,8 @@ import { coversGroup, type Pause } from '../../model/pause.ts'
 import { hotCampaignOf, hotSentence } from '../lag/lag-cause.ts'
 import type { GroupLagReport } from '../lag/lag-report.ts'
 import { roughly } from '../lag/lag-verdict.ts'
-import { BUSY_INTENTS, startOf, workerctl, type Finding } from './finding.ts'
+import { startOf, workerctl, type Problem } from './finding.ts'
+import { isFull } from './full-channel.ts'
 import type { StatusFacts } from './status-facts.ts'
 
 /** Intents due for so long are late; seconds. */
@@ -15,14 +16,14 @@ const FLOOR_RECORDS = 10n
 const OUTBOX_SECONDS = 60
 
 /** Work that is late, held or left behind, and campaigns that keep others waiting. */
-export function findLateWork({ groups, work, outbox, pauses, channels }: StatusFacts): readonly Finding[] {
-  const findings: Finding[] = []
+export function findLateWork({ groups, work, outbox, pauses, channels }: StatusFacts): readonly Problem[] {
+  const findings: Problem[] = []
   for (const { report } of groups) {
     if (report === null) continue
     const due = (report.due ?? []).filter(({ channel }) => !isPaused(pauses, report.group, channel))
     findings.push(...ofHotCampaign({ ...report, due }, channels))
     const isStill = report.partitions.some(({ word }) => word === 'stalled')
-    const late = due.filter(({ count, oldestMs }) => (oldestMs ?? 0) >= LATE_SECONDS * 1_000 || (isStill && count >= BUSY_INTENTS))
+    const late = due.filter((work) => (work.oldestMs ?? 0) >= LATE_SECONDS * 1_000 || (isStill && isFull(work)))
     for (const { channel, count, oldestMs } of late) {
       const isKnown = report.cause !== null && report.verdict.word !== 'ok' && report.cause.is !== 'event'
       const why = isKnown ? ` ${report.cause?.sentence}` : isStill ? ' The group reads nothing until they are done.' : ''
@@ -59,7 +60,7 @@ export function findLateWork({ groups, work, outbox, pauses, channels }: StatusF
 function ofHotCampaign(
   { group, members, lag, due, away, partitions }: GroupLagReport,
   channels: StatusFacts['channels'],
-): readonly Finding[] {
+): readonly Problem[] {
   const hot = members === 0 ? null : hotCampaignOf(due ?? [])
   if (hot === null || (hot.work.oldestMs ?? 0) < HOT_MS) return []
   const { campaignId, work } = hot

@@ -1,7 +1,7 @@
 import { lockSentence } from '../lag/lag-cause.ts'
 import type { GroupLagReport } from '../lag/lag-report.ts'
 import { roughly } from '../lag/lag-verdict.ts'
-import { psql, workerctl, type Finding } from './finding.ts'
+import { psql, workerctl, type Problem } from './finding.ts'
 import type { GroupFacts, StatusFacts } from './status-facts.ts'
 import { stillSentence } from './still-sentence.ts'
 
@@ -13,8 +13,8 @@ const SLOW_ROUND_TRIP_MS = 250
 const ACCEPT = 'kafka-worker accept'
 
 /** What is wrong with the database, Kafka and the topics, and the sessions that block or slow others. */
-export function findServerProblems({ database, schema, kafka, groups, ...facts }: StatusFacts): readonly Finding[] {
-  const findings: Finding[] = []
+export function findServerProblems({ database, schema, kafka, groups, ...facts }: StatusFacts): readonly Problem[] {
+  const findings: Problem[] = []
   if (database !== null) findings.push({ kind: 'database-away', sentence: database, command: workerctl('doctor --only database') })
   if (kafka !== null) findings.push({ kind: 'kafka-away', sentence: kafka, command: workerctl('doctor --only login') })
   if (schema !== null) {
@@ -34,7 +34,7 @@ export function findServerProblems({ database, schema, kafka, groups, ...facts }
 }
 
 /** The longest wait for a lock, with the events that stand still meanwhile. */
-function ofBlocked({ blocked, groups }: Pick<StatusFacts, 'blocked' | 'groups'>): readonly Finding[] {
+function ofBlocked({ blocked, groups }: Pick<StatusFacts, 'blocked' | 'groups'>): readonly Problem[] {
   const still = stillSentence(reportsOf(groups))
   const held = blocked.filter(({ pid, forMs }) => (pid === null ? still !== null : forMs === null || forMs >= BLOCKED_MS))
   const [longest, ...others] = [...new Map(held.map((one) => [one.pid ?? -one.by.pid, one])).values()].toSorted(
@@ -48,10 +48,10 @@ function ofBlocked({ blocked, groups }: Pick<StatusFacts, 'blocked' | 'groups'>)
 }
 
 /** The slowest statement, or a slow way to the database. An accept that is slow delays every event, others may just have much to do. */
-function ofSlow({ slow, roundTripMs, groups }: Pick<StatusFacts, 'slow' | 'roundTripMs' | 'groups'>): readonly Finding[] {
+function ofSlow({ slow, roundTripMs, groups }: Pick<StatusFacts, 'slow' | 'roundTripMs' | 'groups'>): readonly Problem[] {
   const accept = slow.find(({ application, forMs }) => application === ACCEPT && forMs >= SLOW_ACCEPT_MS)
   const slowest = accept ?? slow.find(({ forMs }) => forMs >= SLOW_MS)
-  const findings: Finding[] = []
+  const findings: Problem[] = []
   if (roundTripMs !== null && roundTripMs >= SLOW_ROUND_TRIP_MS) {
     const sentence = `The database is slow: a round trip to it takes ${Math.round(roundTripMs)} ms from here, and every statement at least as long.`
     findings.push({ kind: 'database-slow', sentence, command: psql('SELECT * FROM pg_stat_activity') })

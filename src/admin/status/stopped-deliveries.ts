@@ -1,10 +1,10 @@
 import { pausedSubject, pauseTerms, type PauseTarget } from '../../model/pause.ts'
-import { workerctl, type Finding } from './finding.ts'
+import { workerctl, type Problem } from './finding.ts'
 import type { StatusFacts } from './status-facts.ts'
 
 /** Destinations that accept nothing, and what operators have paused. */
-export function findStoppedDeliveries({ groups, channels, pauses }: StatusFacts): readonly Finding[] {
-  const findings: Finding[] = []
+export function findStoppedDeliveries({ groups, channels, pauses }: StatusFacts): readonly Problem[] {
+  const findings: Problem[] = []
   const away = groups.flatMap(({ report }) => report?.away ?? [])
   for (const same of Map.groupBy(away, ({ channel, destination }) => `${channel} ${destination}`).values()) {
     for (const { channel, destination, reason, since } of same.slice(0, 1)) {

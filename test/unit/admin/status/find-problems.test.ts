@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { createProgram } from '../../../../cmd/workerctl/run.ts'
 import type { GroupLagReport, PartitionReport } from '../../../../src/admin/lag/lag-report.ts'
 import { findProblems } from '../../../../src/admin/status/find-problems.ts'
-import { findingKinds, type Finding } from '../../../../src/admin/status/finding.ts'
+import { findingKinds, type FindingKind } from '../../../../src/admin/status/finding.ts'
 import type { GroupFacts, StatusFacts } from '../../../../src/admin/status/status-facts.ts'
 import packageJson from '../../../../package.json' with { type: 'json' }
 
@@ -96,7 +96,7 @@ const full = {
   partitions: [{ ...still, word: 'stalled' as const, secondsBehind: 70 }],
 }
 
-const cases: readonly (readonly [Finding['kind'], Partial<StatusFacts>, sentence: string, command: string])[] = [
+const cases: readonly (readonly [FindingKind, Partial<StatusFacts>, sentence: string, command: string])[] = [
   ['database-away', { database: 'The database does not answer.' }, 'The database does not answer.', 'doctor --only database'],
   ['kafka-away', { kafka: 'No broker answers.' }, 'No broker answers.', 'doctor --only login'],
   ['schema', { schema: 'Run "npm run workerctl -- migrate" first.' }, 'Run "npm run workerctl -- migrate" first.', 'migrate'],
@@ -136,13 +136,18 @@ const cases: readonly (readonly [Finding['kind'], Partial<StatusFacts>, sentence
   ['dead-letter-flood', letters(20, 20, 6, 4), '50 dead letters of stage-email-workers in the last hour: 20 not-json, type type-0; 20 not-json, type type-1; 6 not-json, type type-2; and 1 more kind, last at 2030-01-31T12:00:00.000Z.', 'dlq groups --group stage-email-workers --reason not-json'],
 ] // prettier-ignore
 
+/** All others are bad. */
+const warnings = new Set<FindingKind>(['endpoint-away', 'paused', 'outbox-late', 'outbox-failed', 'recalculation-slow', 'statement-slow', 'mails-held', 'intents-dead', 'dead-letters']) // prettier-ignore
+
 const program = createProgram({ environment: {}, out: () => undefined, err: () => undefined, columns: null, ask: null })
 const commands = new Map(leavesOf(program, []))
 
 describe('a problem that workerctl status finds', () => {
-  it.each(cases)('is %s, with its sentence and command: %#', (kind, facts, sentence, command) => {
+  it.each(cases)('is %s, with its severity, sentence and command: %#', (kind, facts, sentence, command) => {
     const whole = /^(?:npm|psql|kill|KAFKA_GROUPS=)/.test(command) ? command : `npm run workerctl -- ${command}`
-    expect(findProblems({ ...well, ...facts })).toEqual([{ kind, sentence, command: whole }])
+    expect(findProblems({ ...well, ...facts })).toEqual([
+      { kind, severity: warnings.has(kind) ? 'warning' : 'bad', sentence, command: whole },
+    ])
   })
 
   it('has a case here for each kind', () => {
