@@ -25,9 +25,6 @@ interface Options {
   readonly json?: boolean
 }
 
-/** The longest wait for one answer of Kafka or the database, beside the measurement itself; milliseconds. */
-const ANSWER_MS = 5_000
-
 const HELP = `
 Measures twice, --seconds apart, so that it can say whether a group catches up and when. LAG counts records after the offset that the group
 has committed to Kafka, like Kafka's own consumer-groups tool; BEHIND is the age of the oldest of them. BACKLOG is the work that more
@@ -80,7 +77,6 @@ export function lagMeasurer(
       kafka: admin,
       inside: createInsideReader(database.sql, channelNames),
       pauses: createPauseAdmin(database),
-      deadlineMs: ANSWER_MS,
     },
     channels: channelWords,
     clock: systemClock,

@@ -45,7 +45,7 @@ test('workerctl status says that nothing is wrong while nothing is, then names a
   const noDatabase = await operatorStatus(fixture, { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' })
   expect(noDatabase).toMatchObject({
     code: 2,
-    findings: [{ kind: 'database-away', command: 'npm run workerctl -- doctor --only database' }],
+    findings: [{ kind: 'database-away', severity: 'bad', command: 'npm run workerctl -- doctor --only database' }],
   })
   const noKafka = await operatorStatus(fixture, { KAFKA_BROKERS: '127.0.0.1:1' })
   expect(noKafka).toMatchObject({ code: 2, findings: [{ kind: 'kafka-away', command: 'npm run workerctl -- doctor --only login' }] })

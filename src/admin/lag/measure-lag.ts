@@ -6,6 +6,9 @@ import type { ChannelWords } from './lag-ports.ts'
 import { observeLag, type LagSources } from './observe-lag.ts'
 import { reportLag, type GroupLagReport } from './lag-report.ts'
 
+/** The longest wait for one answer of Kafka or the database, beside the measurement itself; milliseconds. */
+const ANSWER_MS = 5_000
+
 /** Measures beside running daemons, or where none runs. */
 export interface LagMeasurer {
   /** The figures now, with rates since the first measurement within the last minute. Rejects when Kafka does not answer. */
@@ -19,7 +22,7 @@ export interface LagMeasurer {
 export function createLagMeasurer(of: {
   readonly groups: readonly { readonly id: string; readonly topic: string }[]
   readonly admin: Pick<LogAdmin, 'committed' | 'ranges'>
-  readonly sources: Omit<LagSources, 'monitor' | 'clock' | 'everyHead'>
+  readonly sources: Omit<LagSources, 'monitor' | 'clock' | 'deadlineMs' | 'everyHead'>
   readonly channels: readonly ChannelWords[]
   readonly clock: Clock
 }): LagMeasurer {
@@ -31,7 +34,7 @@ export function createLagMeasurer(of: {
       await monitor.measure()
       const [failure] = failures
       if (failure !== undefined) throw failure instanceof Error ? failure : new Error(messageOf(failure))
-      const seen = await observeLag(groups, { ...sources, monitor, clock, everyHead: true })
+      const seen = await observeLag(groups, { ...sources, monitor, clock, deadlineMs: ANSWER_MS, everyHead: true })
       return seen.map((one) => reportLag(one, channels, clock.now()))
     },
   }

@@ -8,13 +8,11 @@ export interface RecentDeadLetters {
   readonly group: string
   readonly reason: string
   readonly type: string | null
-  /** Counted up to {@link MOST_DEAD_LETTERS} over all groups. */
+  /** Counted up to 10,000 over all groups. */
   readonly day: number
   readonly hour: number
   readonly last: Date
 }
-
-export const MOST_DEAD_LETTERS = 10_000
 
 /** A statement of a daemon that has run for long without waiting for a lock. */
 export interface SlowSession {
@@ -50,17 +48,8 @@ export interface OpenWork {
   readonly abandoned: number
 }
 
-/** The port to the database for what lag does not say. Every query reads a bounded number of rows. */
-export interface StatusReader {
-  deadLetters(): Promise<readonly RecentDeadLetters[]>
-  deadIntents(): Promise<readonly DeadIntents[]>
-  openWork(groups: readonly string[]): Promise<readonly OpenWork[]>
-  slowSessions(): Promise<readonly SlowSession[]>
-  quietProcesses(): Promise<readonly QuietProcess[]>
-}
-
-/** Events of the publishing outbox that wait. */
-interface OutboxFacts {
+/** Events of the publishing outbox that wait, each counted up to 10,000. */
+export interface OutboxFacts {
   readonly due: number
   readonly failed: number
   readonly oldestSeconds: number

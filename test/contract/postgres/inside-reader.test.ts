@@ -132,9 +132,9 @@ test('the status reader counts dead letters of a day and an hour, held and dead 
   await db.sql.query(`UPDATE worker.intents SET reason = 'no-endpoint', finished_at = now() - interval '23 hours' WHERE state = 'dead'`)
   await intents(1, { state: 'dead' })
   await db.sql.query(`UPDATE worker.intents SET finished_at = now() - interval '25 hours' WHERE state = 'dead' AND reason IS NULL`)
-  const reader = createStatusReader(db.sql, 100)
+  const reader = createStatusReader(db.sql)
   expect(await reader.deadIntents()).toMatchObject([{ group, reason: 'no-endpoint', count: 4 }])
-  expect(await reader.deadLetters()).toMatchObject([
+  expect(await reader.deadLetters(100)).toMatchObject([
     { group, reason: 'not-json', type: null, day: 2, hour: 1 },
     { group, reason: 'too-deep', type: null, day: 1, hour: 0 },
   ])

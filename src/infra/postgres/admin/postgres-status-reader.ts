@@ -1,12 +1,13 @@
-import type { DeadIntents, OpenWork, RecentDeadLetters, SlowSession, StatusReader } from '../../../admin/status/status-facts.ts'
+import type { DeadIntents, OpenWork, RecentDeadLetters, SlowSession } from '../../../admin/status/status-facts.ts'
+import type { StatusReader } from '../../../admin/status/status-ports.ts'
 import type { Sql } from '../../../std/sql.ts'
 import { statementName } from '../client/statement-name.ts'
 import { quietProcesses } from './quiet-sessions.ts'
 
-/** @param mostDeadLetters read at most, the newest. Throws SqlError. */
-export function createStatusReader(sql: Sql, mostDeadLetters: number): StatusReader {
+/** What sessions and rows say beside lag. Throws SqlError. */
+export function createStatusReader(sql: Sql): StatusReader {
   return {
-    deadLetters: () => sql.query<RecentDeadLetters>(deadLettersStatement, [mostDeadLetters]),
+    deadLetters: (most) => sql.query<RecentDeadLetters>(deadLettersStatement, [most]),
     deadIntents: () => sql.query<DeadIntents>(deadIntentsStatement, [MOST_INTENTS]),
     openWork: (groups) => sql.query<OpenWork>(openWorkStatement, [groups, MOST_WORK]),
     quietProcesses: () => quietProcesses(sql),
