@@ -12,25 +12,39 @@ const MOST_OUTBOX_ROWS = 10_000
 const ROUND_TRIPS = 3
 
 /**
- * What each server says; one that does not answer, or refuses us, is a sentence, and hides nothing of the other. Without the schema that
- * this build needs nothing else is read of the database, and of Kafka only whether it answers: groups are judged by rows.
- *
- * @throws {SqlError} when the database fails after its schema was found to be right.
+ * What each server says; one that does not answer, or refuses us, is a sentence, and hides nothing of the other. Without the schema that this build
+ * needs, and where a statement fails on the way, nothing counts of the database but the sessions that block others, and of Kafka only whether it
+ * answers: groups are judged by rows.
  */
-export async function gatherFacts({ database, withKafka }: StatusServers, scope: StatusScope): Promise<StatusFacts> {
-  const { groups, channels, clock } = scope
-  const refusal = await refusalOf(() => database.requireSchema())
-  if (refusal !== null) {
-    const topics = groups.map(({ topic }) => topic)
-    const kafka = await refusalOf(() => withKafka((admin) => admin.topics(topics)))
-    const [away, schema] = refusal.isDatabase ? [refusal.sentence, null] : [null, refusal.sentence]
-    return { ...nothing, channels, database: away, schema, kafka: kafka?.sentence ?? null }
+export async function gatherFacts(servers: StatusServers, scope: StatusScope): Promise<StatusFacts> {
+  const { database } = servers
+  const schema = await refusalOf(() => database.requireSchema())
+  if (schema !== null) return withoutRows(servers, scope, schema)
+  try {
+    return await ofBoth(servers, scope)
+  } catch (error) {
+    if (!(error instanceof SqlError)) throw error
+    // They may be why the statement failed, unless there was no answer at all.
+    const blocked = error.state === undefined ? [] : await database.inside.blocked().catch(() => [])
+    return { ...(await withoutRows(servers, scope, refusalBy(error))), blocked }
   }
+}
+
+async function withoutRows({ withKafka }: StatusServers, { groups, channels }: StatusScope, refusal: Refusal): Promise<StatusFacts> {
+  const topics = groups.map(({ topic }) => topic)
+  const kafka = await refusalOf(() => withKafka((admin) => admin.topics(topics)))
+  const [database, schema] = refusal.isDatabase ? [refusal.sentence, null] : [null, refusal.sentence]
+  return { ...nothing, channels, database, schema, kafka: kafka?.sentence ?? null }
+}
+
+async function ofBoth({ database, withKafka }: StatusServers, scope: StatusScope): Promise<StatusFacts> {
+  const { groups, channels, clock } = scope
   const found = await ofDatabase(database, groups, clock)
   let all: readonly GroupFacts[] = []
   const kafka = await refusalOf(async () => {
     all = await withKafka((admin) => gatherGroups(scope, admin, database))
   })
+  if (kafka?.isDatabase === true) throw kafka.error
   // A second look: a statement gives up after some seconds, and is tried again.
   const blocked = [...found.blocked, ...(await database.inside.blocked())]
   return { ...nothing, ...found, channels, blocked, groups: all, kafka: kafka?.sentence ?? null }
@@ -84,13 +98,23 @@ async function shortestRoundTrip(database: StatusDatabase, clock: Clock): Promis
   return shortest
 }
 
-/** Why a server did not do it, as a sentence; null when it did. */
-async function refusalOf(work: () => Promise<unknown>): Promise<{ readonly sentence: string; readonly isDatabase: boolean } | null> {
+interface Refusal {
+  readonly error: unknown
+  readonly sentence: string
+  readonly isDatabase: boolean
+}
+
+/** Why a server did not do it; null when it did. */
+async function refusalOf(work: () => Promise<unknown>): Promise<Refusal | null> {
   try {
     await work()
     return null
   } catch (error) {
-    const known = error instanceof SqlError ? databaseSentence(error) : null
-    return { sentence: known?.message ?? asSentence(messageOf(error)), isDatabase: error instanceof SqlError }
+    return refusalBy(error)
   }
+}
+
+function refusalBy(error: unknown): Refusal {
+  const known = error instanceof SqlError ? databaseSentence(error) : null
+  return { error, sentence: known?.message ?? asSentence(messageOf(error)), isDatabase: error instanceof SqlError }
 }

@@ -26,12 +26,20 @@ const schemaOld = new OperatorError('the schema is at 3: run "npm run workerctl 
 const databaseAway = new SqlError('The connection to the database failed: ECONNREFUSED', {})
 const kafkaAway = new OperatorError('no broker answers')
 
+interface Faults {
+  readonly schema?: Error | null
+  readonly kafka?: Error | null
+  /** One call that fails, and how. */
+  readonly failing?: { readonly call: string; readonly error: Error } | null
+}
+
 /** Servers that note what is read, in order; `email-workers` and `analytics-workers` have run, and there is no topic `audit-events`. */
-function setUp({ schema = null, kafka = null }: { readonly schema?: Error | null; readonly kafka?: Error | null } = {}) {
+function setUp({ schema = null, kafka = null, failing = null }: Faults = {}) {
   const calls: string[] = []
   const slept: number[] = []
   const answer = async <Value>(call: string, value: Value): Promise<Value> => {
     calls.push(call)
+    if (call === failing?.call) throw failing.error
     return value
   }
   const manual = createManualClock()
@@ -155,6 +163,29 @@ describe('the facts of workerctl status', () => {
     const ofKafka = kafka === null ? ['topics domain-events audit-events domain-events domain-events', 'disconnect'] : []
     expect(calls).toEqual(['schema', 'connect', ...ofKafka])
   }) // prettier-ignore
+})
+
+describe('a statement that fails while the facts are gathered', () => {
+  const locked = new SqlError('The database refused: canceling statement due to lock timeout', { state: '55P03' })
+  it.each([['dead intents'], ['rows stage-email-workers']])(
+    'is said of the database, with the sessions that block others, and not of Kafka: %s',
+    async (call) => {
+      const facts = await setUp({ failing: { call, error: locked } }).gather()
+      expect(facts.database).toMatch(/^A row or table stays locked by another session/)
+      expect(facts).toMatchObject({ kafka: null, schema: null, groups: [] })
+      expect(facts.blocked).toHaveLength(1)
+    },
+  )
+
+  it('is the database that went away, and Kafka is still tried', async () => {
+    const { calls, gather } = setUp({ failing: { call: 'pauses', error: databaseAway }, kafka: kafkaAway })
+    expect(await gather()).toMatchObject({
+      database: expect.stringMatching(/^The database does not answer/),
+      kafka: 'No broker answers.',
+      blocked: [],
+    })
+    expect(calls.slice(calls.indexOf('pauses'))).toEqual(['pauses', 'connect'])
+  })
 })
 
 describe('the report of workerctl status', () => {
