@@ -6,6 +6,7 @@ import { integer, milliseconds, perSecond, processCount } from './number-kinds.t
 import { anyText, matching, names, oneOf, secretText, yesOrNo } from './text-kinds.ts'
 import { tracing } from './tracing-variables.ts'
 import { optional, withDefault, type Variable } from './variable.ts'
+import { DAY_MS } from '../src/std/day.ts'
 
 const MILLION = 1_000_000
 
@@ -152,7 +153,7 @@ const delivery = {
     'Interval of the check whether a paused campaign is active again; one query covers all its intents.',
   ),
   RETENTION_INTERVAL_MS: withDefault(
-    milliseconds(1000, 24 * 3_600_000),
+    milliseconds(1000, DAY_MS),
     '300000',
     'Interval of the retention task that deletes what is older than DEDUPE_DAYS; one process at a time runs it.',
   ),

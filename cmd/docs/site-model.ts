@@ -5,6 +5,7 @@ import { topicOf } from '../../src/catalogue/event-topics.ts'
 import type { EventDefinition } from '../../src/events/catalogue/define-event.ts'
 import { createTypeFilter } from '../../src/ingest/type-filter.ts'
 import type { Consumer } from '../../src/model/consumer.ts'
+import { DAY_MS } from '../../src/std/day.ts'
 
 /** Of the repository. */
 export interface SourceText {
@@ -95,7 +96,7 @@ export function byTeam(events: readonly ListedEvent[]): ReadonlyMap<string, read
 /** How long a topic keeps an event. */
 export function retentionInWords({ retention }: Pick<EventDefinition, 'retention'>): string {
   const ms = retentionMs[retention]
-  return ms < 0 ? 'forever' : `${ms / 86_400_000} days`
+  return ms < 0 ? 'forever' : `${ms / DAY_MS} days`
 }
 
 /** Such as `1 event`. */

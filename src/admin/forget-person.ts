@@ -1,4 +1,5 @@
 import type { IntentState } from '../model/intent.ts'
+import { DAY_MS } from '../std/day.ts'
 
 /** What is on record of a person, in our tables and in those rows of the platform's that we write. */
 export interface PersonRecord {
@@ -134,7 +135,7 @@ export function elsewhereSentences(
 function kept(ms: number | null): string {
   if (ms === null) return 'for its retention.ms, which the brokers did not report'
   if (ms < 0) return 'forever, because its retention.ms is unlimited'
-  const days = Math.round((ms / 86_400_000) * 10) / 10
+  const days = Math.round((ms / DAY_MS) * 10) / 10
   return `for ${days} ${days === 1 ? 'day' : 'days'} and until its segment is closed`
 }
 

@@ -1,7 +1,8 @@
 import { OperatorError } from '../std/failure.ts'
+import { DAY_MS } from '../std/day.ts'
 
 /** Milliseconds of each unit that a length of time may have. */
-const units: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, min: 60_000, h: 3_600_000, d: 86_400_000 }
+const units: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, min: 60_000, h: 3_600_000, d: DAY_MS }
 const RFC_3339 = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i
 
 /** The two forms of a time, for sentences that refuse another one. */

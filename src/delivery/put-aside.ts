@@ -1,9 +1,10 @@
 import type { Intent } from '../model/intent.ts'
 import type { Pause } from '../model/pause.ts'
 import type { IntentStore } from './intent-store.ts'
+import { DAY_MS } from '../std/day.ts'
 
 /** An intent is due again after so long at most, and is set aside again while its pause lasts. Milliseconds. */
-const LONGEST_MS = 86_400_000
+const LONGEST_MS = DAY_MS
 /** And after so long at least, where the clock of this process is ahead. */
 const SHORTEST_MS = 1_000
 

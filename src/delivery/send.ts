@@ -1,4 +1,5 @@
 import { jitter } from '../std/backoff.ts'
+import { DAY_MS } from '../std/day.ts'
 import { onlyValue } from '../std/only-value.ts'
 import { describeFault, classifyFault } from '../model/fault-policy.ts'
 import { Attempt, type RecordedWith, type Executed, type Recording, type OnStage } from './attempt.ts'
@@ -18,7 +19,7 @@ import { retryDelay, type Retry } from './retry-delay.ts'
  * How long a deferred intent waits at most to be claimed by destination; then it is due like any other. Jittered over days, so that what
  * was deferred within a minute does not come due within one. Milliseconds.
  */
-const DEFERRED_MS = 72 * 3_600_000
+const DEFERRED_MS = 3 * DAY_MS
 
 /** Bounds of the delay after a start that failed for a transient reason; it grows with the time that the intent has waited. Milliseconds. */
 const FIRST_AGAIN_MS = 1_000

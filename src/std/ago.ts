@@ -1,9 +1,11 @@
+import { DAY_MS } from './day.ts'
+
 const SECOND = 1_000
 const units = [
   { name: 's', ms: SECOND },
   { name: 'min', ms: 60 * SECOND },
   { name: 'h', ms: 3_600 * SECOND },
-  { name: 'day', ms: 86_400 * SECOND },
+  { name: 'day', ms: DAY_MS },
 ] as const
 
 /** A duration for people, in its largest whole unit: `40 s`, `3 min`, `5 h`, `1 day`, `12 days`. Milliseconds; less than a second is `0 s`. */

@@ -1,3 +1,5 @@
+import { DAY_MS } from '../../std/day.ts'
+
 /** Verdicts on a partition, worst first: a group has the worst verdict of its partitions. */
 export const lagWords = [
   'stopped',
@@ -116,7 +118,7 @@ export function partitionVerdict(samples: readonly LagSample[], { members, pause
 export function roughly(ms: number): string {
   if (ms < 90_000) return `${Math.max(1, Math.round(ms / 1_000))} s`
   if (ms < 5_400_000) return `${Math.round(ms / 60_000)} min`
-  return ms < 172_800_000 ? `${Math.round(ms / 3_600_000)} h` : `${Math.round(ms / 86_400_000)} days`
+  return ms < 2 * DAY_MS ? `${Math.round(ms / 3_600_000)} h` : `${Math.round(ms / DAY_MS)} days`
 }
 
 /** Intents due for so long are late, however small the lag is; milliseconds. */

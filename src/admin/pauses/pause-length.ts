@@ -1,7 +1,8 @@
 import { OperatorError } from '../../std/failure.ts'
 import { lengthIn } from '../time-option.ts'
+import { DAY_MS } from '../../std/day.ts'
 
-const YEAR_MS = 365 * 86_400_000
+const YEAR_MS = 365 * DAY_MS
 
 /**
  * How long a pause lasts, from `90s`, `30m`, `2h` or `3d`; milliseconds.

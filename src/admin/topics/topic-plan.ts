@@ -10,6 +10,7 @@ import { retentionMs } from '../../catalogue/event-retention.ts'
 import { deadLetterTopic } from '../../ingest/dead-letter.ts'
 import type { OperatorGroup } from '../operator-group.ts'
 import type { TopicState } from './topic-admin.ts'
+import { DAY_MS } from '../../std/day.ts'
 
 /** What the topics of an installation should be, by its catalogue and its configuration. */
 export interface WantedTopics {
@@ -41,7 +42,7 @@ export interface TopicStep {
 
 /** Days that a dead letter is kept: as long as its event's outcome by default (`DEDUPE_DAYS`), far beyond the week that brokers keep records. */
 const DEAD_LETTER_DAYS = 90
-export const DEAD_LETTER_MS = DEAD_LETTER_DAYS * 86_400_000
+export const DEAD_LETTER_MS = DEAD_LETTER_DAYS * DAY_MS
 
 /**
  * What would make the topics as they are wanted. Nothing of it removes partitions or deletes records. A dead-letter topic has at

@@ -3,6 +3,7 @@ import type { Performed } from '../channel.ts'
 import type { OutcomeSignal } from '../outcome-signal.ts'
 import type { Reply } from '../intent-store.ts'
 import type { SendResult, SendTrouble } from './mail-relay.ts'
+import { DAY_MS } from '../../std/day.ts'
 
 /** The outcome for the intent: its own fault, a fault of the relay, or a transient one. @param ageMs since the intent was created. */
 export function performed(result: SendResult, durationMs: number, ageMs: number): Performed {
@@ -43,7 +44,7 @@ function silent(reason: SendTrouble): OutcomeSignal {
 type Refused = Extract<SendResult, { is: 'refused' }>
 
 /** RFC 5321, 4.5.4.1: a sender gives up after four or five days. */
-const GIVE_UP_MS = 5 * 24 * 3_600_000
+const GIVE_UP_MS = 5 * DAY_MS
 /** Delay after the relay refused us rather than the mail: an operator has to fix that, which takes minutes. */
 const REFUSED_US_MS = 5 * 60_000
 
