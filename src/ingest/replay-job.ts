@@ -18,8 +18,6 @@ export interface ReplayLoss {
   readonly partition: number
   readonly from: bigint
   readonly to: bigint
-  /** For the report and the audit. */
-  readonly sentence: string
 }
 
 /** A replay that this process has claimed. */
@@ -63,7 +61,11 @@ export interface ReplayJobs {
   turn(job: ReplayJob, leaseMs: number): Promise<ReplayTurn>
   /** The ranges with the cursors of now; null when the job is not ours any more. */
   ranges(claim: ReplayClaim): Promise<readonly ReplayRange[] | null>
-  /** Takes offsets that cannot be read out of the ranges: counted, with a line of the audit for each. Ranges that have moved meanwhile are left alone. */
+  /**
+   * Takes offsets that cannot be read out of the ranges and counts them. However many losses there are, the detail of the job has one sentence for
+   * each partition, with the total; the audit has one about the first loss and, once the job is read or has failed, one with the total.
+   * Ranges that have moved meanwhile are left alone.
+   */
   lost(claim: ReplayClaim, losses: readonly ReplayLoss[]): Promise<void>
   /** All ranges are read to their ends. */
   wasRead(claim: ReplayClaim): Promise<void>

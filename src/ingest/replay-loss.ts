@@ -12,17 +12,8 @@ export function lossesOf(ranges: readonly ReplayRange[], logs: ReadonlyMap<numbe
     const begin = log.low < to ? log.low : to
     const end = log.high > next ? log.high : next
     const losses: ReplayLoss[] = []
-    if (next < begin) losses.push(lossOf(partition, next, begin))
-    if (end < to && end >= begin) losses.push(lossOf(partition, end, to))
+    if (next < begin) losses.push({ partition, from: next, to: begin })
+    if (end < to && end >= begin) losses.push({ partition, from: end, to })
     return losses
   })
-}
-
-function lossOf(partition: number, from: bigint, to: bigint): ReplayLoss {
-  const count = to - from
-  const sentence =
-    count === 1n
-      ? `Offset ${from} of partition ${partition} is no longer in the log and was not read.`
-      : `${count} offsets of partition ${partition}, from ${from} to ${to - 1n}, are no longer in the log and were not read.`
-  return { partition, from, to, sentence }
 }

@@ -19,7 +19,7 @@ export interface ReplayFilter {
  * - `spent`: an effect that exists and is left alone, by its state
  * - `capped`: one of those that are new or revived, skipped because its person has had enough mails of replays
  * - `recalculation`: a request to recalculate a leaderboard
- * - `unread`: an offset of the partition `of` that the log did not have any more
+ * - `unread`: an offset of the partition `of` that the log did not have any more, `within` which range
  * - `projected`: an event that a projecting group takes into its own rows
  */
 export interface ReplayCount {
@@ -28,6 +28,8 @@ export interface ReplayCount {
   readonly of: string
   readonly as: string | null
   readonly count: number
+  /** The offsets that are counted are in this range, `from` included, `to` excluded; others in it may have been read. Absent where it is not known. */
+  readonly within?: { readonly from: string; readonly to: string }
 }
 
 /** The reason of intents that wait for their turn in a replay. */
@@ -47,12 +49,26 @@ export function sumCounts(...lists: readonly (readonly ReplayCount[])[]): readon
   const sums = new Map<string, ReplayCount>()
   for (const one of lists.flat()) {
     const key = keyOf(one)
-    sums.set(key, { ...one, count: (sums.get(key)?.count ?? 0) + one.count })
+    const sum = sums.get(key)
+    sums.set(key, sum === undefined ? one : sumOf(sum, one))
   }
   return [...sums]
     .filter(([, { count }]) => count > 0)
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([, count]) => count)
+}
+
+function sumOf(one: ReplayCount, other: ReplayCount): ReplayCount {
+  const { what, of, as } = one
+  const sum = { what, of, as, count: one.count + other.count }
+  if (one.within === undefined || other.within === undefined) return sum
+  const [from] = [one.within.from, other.within.from].toSorted(byOffset)
+  const [, to] = [one.within.to, other.within.to].toSorted(byOffset)
+  return from === undefined || to === undefined ? sum : { ...sum, within: { from, to } }
+}
+
+function byOffset(one: string, other: string): number {
+  return Number(BigInt(one) - BigInt(other))
 }
 
 function keyOf({ what, of, as }: ReplayCount): string {

@@ -66,6 +66,33 @@ describe('a job', () => {
     expect((await claimed('one')).id).toBe(earlier)
   })
 
+  it('whose log is cut time and again says once for each partition what was not read', async () => {
+    const ranges = [3, 4].map((partition) => ({ partition, from: 0n, to: 9_000n, next: 100n }))
+    const id = await order({ ranges })
+    const job = await claimed()
+    await db.sql.query('UPDATE worker.replay_ranges SET next_offset = 100 WHERE job_id = $1', [id])
+    const [first, all, gaps] = [
+      '25 offsets of partition 3, from 100 to 124,',
+      '500 offsets of partition 3, from 100 to 599,',
+      '2 offsets of partition 4, between 100 and 199,',
+    ].map((what) => `${what} are no longer in the log and were not read.`)
+    const single = 'Offset 100 of partition 4 is no longer in the log and was not read.'
+    for (let from = 100n; from < 600n; from += 25n) await jobs().lost(job.claim, [{ partition: 3, from, to: from + 25n }])
+    // Has moved meanwhile.
+    await jobs().lost(job.claim, [{ partition: 3, from: 100n, to: 700n }])
+    await jobs().lost(job.claim, [{ partition: 4, from: 100n, to: 101n }])
+    await db.sql.query('UPDATE worker.replay_ranges SET next_offset = 199 WHERE job_id = $1 AND partition = 4', [id])
+    await jobs().lost(job.claim, [{ partition: 4, from: 199n, to: 200n }])
+    const lines = async () => (await admin().audit(id)).filter(({ action }) => action === 'lost').map(({ because }) => because)
+    expect(await admin().find(id)).toMatchObject({ detail: `${all} ${gaps}` })
+    expect(await lines()).toEqual([first, single])
+    for (let times = 0; times < 2; times++) await jobs().wasRead(job.claim)
+    expect(await lines()).toEqual([first, single, all, gaps])
+    await jobs().fail(job.claim, 'The topic is gone.')
+    expect(await admin().find(id)).toMatchObject({ state: 'failed', detail: `The topic is gone. ${all} ${gaps}` })
+    expect(await lines()).toHaveLength(4)
+  })
+
   it('is among the orders of its group while it is queued or under way, and not while it is paused or when it is over', async () => {
     expect(await wanted()).toBe(false)
     const id = await order()

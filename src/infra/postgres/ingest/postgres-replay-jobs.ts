@@ -1,6 +1,7 @@
 import type { ReplayClaim, ReplayJob, ReplayJobs, ReplayLoss, ReplayRange, ReplayTurn } from '../../../ingest/replay-job.ts'
 import { nextRelease } from '../../../model/replay-ramp.ts'
 import { REPLAY_WAITING, sumCounts, type ReplayCount, type ReplayFilter } from '../../../model/replay.ts'
+import { lossCount, lossSentences } from '../../../model/unread-offsets.ts'
 import type { Database, Sql } from '../../../std/sql.ts'
 import { isActivePause } from '../intents/paused-intents.ts'
 
@@ -15,17 +16,25 @@ export function createReplayJobs(database: Database): ReplayJobs {
       return rows.length === 0 ? null : rangesOf(sql, of.id)
     },
     lost: (of, losses) => database.transaction((tx) => lost(tx, of, losses)),
-    async wasRead(of) {
-      await sql.query(`UPDATE worker.replay_jobs AS j SET read_at = coalesce(read_at, now()) WHERE ${isOurs}`, claimOf(of))
-    },
+    wasRead: (of) =>
+      database.transaction(async (tx) => {
+        const [job] = await tx.query<Counted>(
+          `UPDATE worker.replay_jobs AS j SET read_at = coalesce(read_at, now()) WHERE ${isOurs} RETURNING counts`,
+          claimOf(of),
+        )
+        if (job !== undefined) await auditLosses(tx, of, job.counts)
+      }),
     fail: (of, sentence) =>
       database.transaction(async (tx) => {
-        const rows = await tx.query(
-          `UPDATE worker.replay_jobs AS j SET state = 'failed', detail = $4, finished_at = now(), owner = NULL, lease_until = NULL
-            WHERE ${isOurs} RETURNING id`,
+        const [job] = await tx.query<Counted>(
+          `UPDATE worker.replay_jobs AS j
+              SET state = 'failed', detail = concat_ws(' ', $4::text, detail), finished_at = now(), owner = NULL, lease_until = NULL
+            WHERE ${isOurs} RETURNING counts`,
           [...claimOf(of), sentence],
         )
-        if (rows.length > 0) await audit(tx, of.id, 'failed', of.owner, sentence)
+        if (job === undefined) return
+        await auditLosses(tx, of, job.counts)
+        await audit(tx, of.id, 'failed', of.owner, sentence)
       }),
     async release(of) {
       await sql.query(`UPDATE worker.replay_jobs AS j SET owner = NULL, lease_until = NULL WHERE ${isOurs}`, claimOf(of))
@@ -38,6 +47,10 @@ const isOurs = `j.id = $1 AND j.owner = $2 AND j.claims = $3 AND j.state = 'runn
 
 function claimOf({ id, owner, claims }: ReplayClaim): readonly unknown[] {
   return [id, owner, claims]
+}
+
+interface Counted {
+  readonly counts: readonly ReplayCount[]
 }
 
 interface JobRow {
@@ -125,12 +138,9 @@ async function turn(tx: Sql, job: ReplayJob, leaseMs: number): Promise<ReplayTur
 }
 
 async function lost(tx: Sql, of: ReplayClaim, losses: readonly ReplayLoss[]): Promise<void> {
-  const [job] = await tx.query<{ counts: readonly ReplayCount[] }>(
-    `SELECT j.counts FROM worker.replay_jobs AS j WHERE ${isOurs} FOR UPDATE`,
-    claimOf(of),
-  )
+  const [job] = await tx.query<Counted>(`SELECT j.counts FROM worker.replay_jobs AS j WHERE ${isOurs} FOR UPDATE`, claimOf(of))
   if (job === undefined) return
-  const taken: ReplayLoss[] = []
+  const taken: ReplayCount[] = []
   for (const loss of losses) {
     const rows = await tx.query(
       `UPDATE worker.replay_ranges
@@ -140,22 +150,32 @@ async function lost(tx: Sql, of: ReplayClaim, losses: readonly ReplayLoss[]): Pr
         RETURNING partition`,
       [of.id, loss.partition, loss.from, loss.to],
     )
-    if (rows.length === 0) continue
-    taken.push(loss)
-    await audit(tx, of.id, 'lost', of.owner, loss.sentence)
+    if (rows.length > 0) taken.push(lossCount(loss))
   }
   if (taken.length === 0) return
-  const counts = taken.map(({ partition, from, to }) => ({
-    what: 'unread' as const,
-    of: `partition ${partition}`,
-    as: null,
-    count: Number(to - from),
-  }))
-  await tx.query(`UPDATE worker.replay_jobs SET counts = $2::jsonb, detail = concat_ws(' ', detail, $3::text) WHERE id = $1`, [
+  const counts = sumCounts(job.counts, taken)
+  await tx.query('UPDATE worker.replay_jobs SET counts = $2::jsonb, detail = $3 WHERE id = $1', [
     of.id,
-    JSON.stringify(sumCounts(job.counts, counts)),
-    taken.map(({ sentence }) => sentence).join(' '),
+    JSON.stringify(counts),
+    lossSentences(counts).join(' '),
   ])
+  const known = new Set(job.counts.filter(({ what }) => what === 'unread').map((one) => one.of))
+  await auditLosses(
+    tx,
+    of,
+    sumCounts(taken).filter((one) => !known.has(one.of)),
+  )
+}
+
+/** One line for each partition, unless the audit has it. */
+async function auditLosses(tx: Sql, { id, owner }: ReplayClaim, counts: readonly ReplayCount[]): Promise<void> {
+  for (const sentence of lossSentences(counts)) {
+    await tx.query(
+      `INSERT INTO worker.replay_audit (job_id, action, who, reason)
+       SELECT $1, 'lost', $2, $3::text WHERE NOT EXISTS (SELECT FROM worker.replay_audit WHERE job_id = $1 AND action = 'lost' AND reason = $3::text)`,
+      [id, owner, sentence],
+    )
+  }
 }
 
 // Each channel has a room of its own, and one without room, or paused, is left out before any row is read: its rows, however many, neither stand
