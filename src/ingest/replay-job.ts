@@ -55,7 +55,10 @@ export type ReplayTurn =
 
 /** The port to the replays that operators ordered. Times are the database's. Throws SqlError. */
 export interface ReplayJobs {
-  /** The oldest unfinished job of one of the groups, unless it is paused or another process has it. */
+  /**
+   * The oldest unfinished job of one of the groups, unless it is paused or another process has it. One process at most has a job of a group: who had
+   * another one of it, under a lease that is over, has lost it.
+   */
   claim(groups: readonly string[], owner: string, leaseMs: number): Promise<ReplayJob | null>
   /** Renews the lease and makes the next intents due, as many as the ramp allows. A job that is read and has none left is done. */
   turn(job: ReplayJob, leaseMs: number): Promise<ReplayTurn>

@@ -3,6 +3,8 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { moveReplay } from '../../../src/admin/replay/replay-moves.ts'
 import { createForgetter } from '../../../src/infra/postgres/admin/postgres-forgetter.ts'
+import { createReplayJobs } from '../../../src/infra/postgres/ingest/postgres-replay-jobs.ts'
+import type { ReplayJob } from '../../../src/ingest/replay-job.ts'
 import { createPauseAdmin } from '../../../src/infra/postgres/admin/postgres-pause-admin.ts'
 import { resumeCampaigns } from '../../../src/infra/postgres/intents/paused-campaigns.ts'
 import { wakePaused } from '../../../src/infra/postgres/intents/paused-intents.ts'
@@ -14,6 +16,22 @@ afterAll(closeAcceptStore)
 beforeEach(startGroup)
 
 const webhooks = () => db.sql.query(`UPDATE worker.intents SET state = 'sent' WHERE channel = 'webhook' AND due_at <= now()`)
+
+/** The jobs of the group that a process has. */
+async function owned(): Promise<readonly string[]> {
+  const rows = await db.sql.query<{ id: string }>(
+    `SELECT id FROM worker.replay_jobs WHERE group_name = $1 AND state = 'running' AND owner IS NOT NULL`,
+    [group],
+  )
+  return rows.map(({ id }) => id)
+}
+
+async function waitingForLocks(): Promise<number> {
+  const rows = await db.sql.query(
+    `SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+  )
+  return rows.length
+}
 
 describe('a job', () => {
   it('is claimed by one process, and by another once the lease is over', async () => {
@@ -59,11 +77,34 @@ describe('a job', () => {
   it('of a group that is queued again waits while a later one of it runs', async () => {
     const [earlier] = [await order(), await order()]
     await db.sql.query(`UPDATE worker.replay_jobs SET state = 'done' WHERE id = $1`, [earlier])
-    await claimed('two')
+    const late = await claimed('two')
     await db.sql.query(`UPDATE worker.replay_jobs SET state = 'queued' WHERE id = $1`, [earlier])
     expect(await jobs().claim([group], 'one', 60_000)).toBeNull()
     await db.sql.query(`UPDATE worker.replay_jobs SET lease_until = now() - interval '1 second' WHERE group_name = $1`, [group])
     expect((await claimed('one')).id).toBe(earlier)
+    expect(await jobs().turn(late, 60_000)).toEqual({ is: 'lost' })
+    expect(await owned()).toEqual([earlier])
+  })
+
+  it('of a group that is queued again while a later one is being claimed waits, however many processes claim', async () => {
+    const [earlier, later] = [await order(), await order()]
+    await db.sql.query(`UPDATE worker.replay_jobs SET state = 'done' WHERE id = $1`, [earlier])
+    const others: Promise<ReplayJob | null>[] = []
+    let over = 0
+    await db.transaction(async (tx) => {
+      const inside = createReplayJobs({ ...db, transaction: (work) => work(tx) })
+      expect(await inside.claim([group], 'first', 60_000)).toMatchObject({ id: later })
+      await db.sql.query(`UPDATE worker.replay_jobs SET state = 'queued' WHERE id = $1`, [earlier])
+      for (let at = 0; at < 8; at++)
+        others.push(
+          jobs()
+            .claim([group], `other ${at}`, 60_000)
+            .finally(() => over++),
+        )
+      await expect.poll(async () => over + (await waitingForLocks()), { timeout: 20_000 }).toBe(8)
+    })
+    expect(await Promise.all(others)).toEqual(Array.from({ length: 8 }, () => null))
+    expect(await owned()).toEqual([later])
   })
 
   it('whose log is cut time and again says once for each partition what was not read', async () => {

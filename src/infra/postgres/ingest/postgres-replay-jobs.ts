@@ -69,6 +69,8 @@ interface JobRow {
 
 /** Jobs of one group take turns in the order of their ids, whichever process does them. */
 async function claim(tx: Sql, groups: readonly string[], owner: string, leaseMs: number): Promise<ReplayJob | null> {
+  const locked = await tx.query<{ group_name: string }>(lockStatement, [groups])
+  if (locked.length === 0) return null
   const [row] = await tx.query<JobRow>(
     `WITH next AS MATERIALIZED (
        SELECT j.id, j.started_at IS NULL AS is_first FROM worker.replay_jobs AS j
@@ -83,9 +85,13 @@ async function claim(tx: Sql, groups: readonly string[], owner: string, leaseMs:
             started_at = coalesce(j.started_at, now())
        FROM next WHERE j.id = next.id
      RETURNING j.id, j.group_name, j.topic, j.topic_id, j.filter, j.allow_older, j.event_rate, j.send_rate, j.cap, j.claims, next.is_first`,
-    [groups, owner, leaseMs],
+    [locked.map(({ group_name }) => group_name), owner, leaseMs],
   )
   if (row === undefined) return null
+  await tx.query(
+    `UPDATE worker.replay_jobs SET owner = NULL, lease_until = NULL WHERE group_name = $1 AND id <> $2 AND state = 'running' AND owner IS NOT NULL`,
+    [row.group_name, row.id],
+  )
   if (row.is_first) await audit(tx, row.id, 'started', owner, null)
   else await tx.query(continuedStatement, [row.id, owner])
   return {
@@ -177,6 +183,14 @@ async function auditLosses(tx: Sql, { id, owner }: ReplayClaim, counts: readonly
     )
   }
 }
+
+// Claims of one group come one after another, so that each sees which job the one before it took: the statement after this one has a snapshot of its
+// own. Groups without a job to do are not locked. In the order of the locks, against deadlocks.
+const lockStatement = `
+SELECT group_name, pg_advisory_xact_lock(key) AS lock
+  FROM (SELECT DISTINCT group_name, hashtextextended('kafka-worker:replays:' || group_name, 0) AS key
+          FROM worker.replay_jobs WHERE group_name = ANY ($1::text[]) AND state IN ('queued', 'running')
+         ORDER BY key) AS groups`
 
 // Each channel has a room of its own, and one without room, or paused, is left out before any row is read: its rows, however many, neither stand
 // before those of others nor cost anything. Room is short by what is due and was not claimed: released meanwhile, all would be sent at once when
