@@ -8,15 +8,7 @@ import { withForesight } from '../../src/daemon/compose/foresight.ts'
 import { createKindTable } from '../../src/delivery/kind-table.ts'
 import { createIntentAdmin } from '../../src/infra/postgres/admin/postgres-intent-admin.ts'
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
-import type {
-  CountedKind,
-  IntentChange,
-  IntentFilter,
-  IntentLine,
-  IntentPreview,
-  IntentReads,
-  RecordOutcome,
-} from '../../src/admin/intents/intent-admin.ts'
+import type { IntentChange, IntentFilter, IntentLine, IntentReads, RecordOutcome } from '../../src/admin/intents/intent-admin.ts'
 import { intentFilter, requireSelection, type TypedFilter } from '../../src/admin/intents/intent-filter.ts'
 import {
   done,
@@ -27,7 +19,9 @@ import {
   previewOf,
   previewSentences,
   requireEveryId,
+  unsentOf,
 } from '../../src/admin/intents/intent-plan.ts'
+import type { Foreseen } from '../../src/admin/replay/foresee.ts'
 import type { Config } from '../../config/load.ts'
 import type { Database } from '../../src/std/sql.ts'
 import { configure, WHOLE_TABLE_MS, withDatabase } from './connections.ts'
@@ -104,8 +98,9 @@ export function addIntentsChange(parent: Command, verb: Verb, terminal: Terminal
         const filter = completed === null ? typed : await completed(typed, database.sql)
         await requireExistingNames(filter, admin)
         const { plan, kinds, intents, seen } = await admin.snapshot((reads) => lookAt(reads, change, filter, options.limit))
-        const preview = await previewed(kinds, intents, config, database)
-        const sentences = [...planSentences(plan), ...previewSentences(preview)]
+        const foreseen = await foreseenOf(intents, config, database)
+        const [preview, unsent] = [previewOf(kinds, foreseen), unsentOf(change, foreseen)]
+        const sentences = [...planSentences(plan), ...previewSentences(preview, unsent)]
         if (options.json !== true) for (const sentence of sentences) terminal.out(sentence)
         const decided = await decide(plan.count > 0, options, terminal)
         const changed = decided === 'apply' ? await admin.change(change, seen, recordOutcome) : []
@@ -119,6 +114,7 @@ export function addIntentsChange(parent: Command, verb: Verb, terminal: Terminal
               planned: count,
               states,
               preview,
+              unsent,
               subjectsOf: intents.length,
               left,
               applied: decided === 'apply',
@@ -145,15 +141,9 @@ async function lookAt(reads: IntentReads, change: IntentChange, filter: IntentFi
 }
 
 /** By the platform's rows as they are now: a mail that would be skipped has no subject. */
-async function previewed(
-  kinds: readonly CountedKind[],
-  intents: readonly Intent[],
-  config: Config,
-  { sql }: Database,
-): Promise<readonly IntentPreview[]> {
-  if (kinds.length === 0) return []
-  const foreseen = await withForesight({ consumers: composeConsumers(config), read: sql }, (foresee) => foresee(intents))
-  return previewOf(kinds, foreseen)
+async function foreseenOf(intents: readonly Intent[], config: Config, { sql }: Database): Promise<readonly Foreseen[]> {
+  if (intents.length === 0) return []
+  return withForesight({ consumers: composeConsumers(config), read: sql }, (foresee) => foresee(intents))
 }
 
 /** Updates the state that a kind keeps in the platform's tables, in the same way as a worker does. */

@@ -186,7 +186,14 @@ test('retry shows its plan, changes nothing without --yes, and gives dead, rejec
   expect((await workerctl(...args, '--dry-run', '--yes')).out).toContain('Dry run')
   expect(await states()).toEqual(before)
 
-  expect(await json(...args, '--yes')).toMatchObject({ planned: 4, subjectsOf: 4, applied: true, missed: 0, changed: ['1', '2', '3', '4'] })
+  expect(await json(...args, '--yes')).toMatchObject({
+    planned: 4,
+    unsent: [],
+    subjectsOf: 4,
+    applied: true,
+    missed: 0,
+    changed: ['1', '2', '3', '4'],
+  })
   expect(await states()).toEqual({ ...before, dead: 'pending', rejected: 'pending', skipped: 'pending', cancelled: 'pending' })
   expect(await rowOf(sql, 'dead')).toMatchObject({ attempt: 0, reason: null, waiting_since: null, finished_at: null, owner: null })
   expect((await workerctl(...args, '--yes')).out).toContain('Nothing that matches can be retried.')

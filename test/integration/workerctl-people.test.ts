@@ -127,13 +127,14 @@ test('suppressions of a person are those of the address in the account, and remo
   expect(await sql.query(`SELECT count(*)::int AS count FROM worker.suppressions`)).toEqual([{ count: 1 }])
 })
 
-test('the preview of a retry names kinds, people and subjects, and nothing is changed before --yes', async () => {
+test('the preview of a retry names kinds, people, subjects and what would not be sent again, and nothing is changed before --yes', async () => {
   const { userId } = await platform.person(campaign)
+  const earned = await platform.earned(campaign, await platform.reward(campaign, { method: 'webhook' }), USER)
   await intents(
     { state: 'dead', reason: 'timeout-mail' },
     { state: 'dead', reason: 'timeout-mail', user_id: userId },
     { state: 'dead', reason: 'timeout-mail', data: { type: 'milestone' } },
-    { state: 'dead', reason: 'no-endpoint', kind: 'reward', channel: 'webhook', data: {} },
+    { state: 'dead', reason: 'no-endpoint', kind: 'reward', channel: 'webhook', data: { user_reward_id: earned } },
     { state: 'dead', reason: 'forgotten', user_id: null, data: {} },
   )
   const { out } = await workerctl('intents', 'retry', '--state', 'dead', '--dry-run')
@@ -143,6 +144,7 @@ test('the preview of a retry names kinds, people and subjects, and nothing is ch
     '  2 mail welcome to 2 people: "Hello Ada" (2)',
     '  1 mail milestone to 1 person: "A campaign has reached a milestone" (1)',
     '  1 reward to 1 person',
+    'Of these, 1 reward would be dead at once as no-endpoint.',
     'Dry run: nothing was changed.',
   ])
   expect((await states()).filter((state) => state.includes(' dead '))).toHaveLength(5)

@@ -2,6 +2,7 @@ import type { IntentState } from '../../model/intent.ts'
 import { OperatorError } from '../../std/failure.ts'
 import type { Foreseen } from '../replay/foresee.ts'
 import { subjectsInWords, SubjectTally } from '../replay/foreseen-subjects.ts'
+import { endSentence, PlanTally, type PlannedEnd } from '../replay/replay-plan.ts'
 import type { CountedKind, IntentChange, IntentFilter, IntentLine, IntentPreview, StateCount } from './intent-admin.ts'
 
 /** What a verb may be done to. Running ones never: their worker would write over it, or hand over what was cancelled. */
@@ -87,7 +88,7 @@ export function planSentences({ change, count, states, left }: IntentPlan): read
   ]
 }
 
-/** Intents whose subjects a preview renders at most. */
+/** Intents that a preview prepares at most, and whose subjects it renders. */
 export const PREVIEWED = 10_000
 
 /** Adds the subjects of those that would be sent. */
@@ -102,15 +103,30 @@ export function previewOf(kinds: readonly CountedKind[], foreseen: readonly Fore
   return kinds.map((one) => ({ ...one, ...(tallies.get(nameOf(one)) ?? new SubjectTally()).result() }))
 }
 
-/** What the intents are that will be changed: kinds, people and subjects, one line each. */
-export function previewSentences(previews: readonly IntentPreview[]): readonly string[] {
+/**
+ * Those that the change makes due and that would not be sent, because they end skipped or dead again, or would wait: counted by kind and reason.
+ * None of a change that makes nothing due.
+ */
+export function unsentOf(change: IntentChange, foreseen: readonly Foreseen[]): readonly PlannedEnd[] {
+  if (change !== 'retry' && change !== 'hurry') return []
+  const tally = new PlanTally(() => false)
+  tally.add(
+    [],
+    foreseen.filter(({ as }) => as !== 'send'),
+  )
+  return tally.plan().ends
+}
+
+/** What the intents are that will be changed: kinds, people and subjects, one line each; and which of them would not be sent, and why. */
+export function previewSentences(previews: readonly IntentPreview[], unsent: readonly PlannedEnd[]): readonly string[] {
   const all = previews.reduce((total, { count }) => total + count, 0)
   return [
     ...previews.map((one) => {
       const whom = one.people === 0 ? '' : ` to ${one.people} ${one.people === 1 ? 'person' : 'people'}`
       return `  ${one.count} ${nameOf(one)}${whom}${subjectsInWords(one)}`
     }),
-    ...(all > PREVIEWED ? [`The subjects are those of the newest ${PREVIEWED}.`] : []),
+    ...unsent.map((end) => `Of these, ${endSentence(end)}`),
+    ...(all > PREVIEWED ? [`Subjects, and what would not be sent, are those of the newest ${PREVIEWED}.`] : []),
   ]
 }
 

@@ -1,8 +1,16 @@
 import { describe, expect, it } from 'vitest'
 import type { IntentState } from '../../../../src/model/intent.ts'
+import type { Foreseen } from '../../../../src/admin/replay/foresee.ts'
 import type { IntentChange, IntentFilter, StateCount } from '../../../../src/admin/intents/intent-admin.ts'
 import { intentStates } from '../../../../src/admin/intents/intent-filter.ts'
-import { isPlanned, planIntents, planSentences, requireEveryId } from '../../../../src/admin/intents/intent-plan.ts'
+import {
+  isPlanned,
+  planIntents,
+  planSentences,
+  previewSentences,
+  requireEveryId,
+  unsentOf,
+} from '../../../../src/admin/intents/intent-plan.ts'
 
 const all: IntentFilter = {
   ids: [],
@@ -83,5 +91,37 @@ describe('the words of a plan', () => {
       'Nothing that matches can be marked as sent.',
       'Left alone: 1 is dead, and only held ones can be marked as sent.',
     ])
+  })
+})
+
+const foreseen = (as: Foreseen['as'], reason: string | null): Foreseen => ({
+  label: 'mail welcome',
+  as,
+  reason,
+  userId: 'one',
+  channel: 'email',
+  mails: null,
+  subject: as === 'send' ? 'Hello' : null,
+})
+
+describe('what would not be sent', () => {
+  const all = [
+    foreseen('send', null),
+    foreseen('skip', 'person-blocked'),
+    foreseen('skip', 'person-blocked'),
+    foreseen('dead', 'no-address'),
+    foreseen('wait', 'campaign-paused'),
+  ]
+
+  it.each(['retry', 'hurry'] as const)('by %s is counted by kind and reason', (change) => {
+    expect(previewSentences([], unsentOf(change, all))).toEqual([
+      'Of these, 1 mail welcome would be dead at once as no-address.',
+      'Of these, 2 mail welcome would be skipped as person-blocked.',
+      'Of these, 1 mail welcome to 1 person would wait (campaign-paused), and then be sent or skipped.',
+    ])
+  })
+
+  it.each(['cancel', 'mark-sent'] as const)('is nothing of %s, which makes nothing due', (change) => {
+    expect(unsentOf(change, all)).toEqual([])
   })
 })
