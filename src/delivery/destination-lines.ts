@@ -1,3 +1,4 @@
+import { isNewerClaim } from '../model/claim-order.ts'
 import type { Intent } from '../model/intent.ts'
 import type { ChannelName } from '../model/messages.ts'
 
@@ -30,10 +31,9 @@ export class DestinationLines {
   add(intent: Intent, destination: string): void {
     const key = keyOf(intent.channel, destination)
     const line = this.#lines.get(key) ?? { key, channel: intent.channel, destination, intents: new Map() }
-    // A claim whose lease was over is followed by another of the same intent: only the last can still start it. Of two with a restore of the
-    // database between them the wrong one may stay, and the other waits for its lease.
+    // A claim whose lease was over, or that a failover has lost, is followed by another of the same intent: only the last can still start it.
     const other = line.intents.get(intent.id)
-    if (other !== undefined && other.claim.claims > intent.claim.claims) return
+    if (other !== undefined && isNewerClaim(other.claim, intent.claim)) return
     if (!line.intents.delete(intent.id)) this.#size += 1
     if (this.#lineOf.get(intent)?.key === key) line.intents = new Map([[intent.id, intent], ...line.intents])
     else line.intents.set(intent.id, intent)

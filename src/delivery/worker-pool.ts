@@ -9,6 +9,7 @@ import { LocalQueue, type Ended } from './local-queue.ts'
 import { prepareInBlocks } from './prepare-in-blocks.ts'
 import { putAside } from './put-aside.ts'
 import { createWorkGate } from './work-gate.ts'
+import { claimOwner } from '../model/claim-order.ts'
 import type { Intent } from '../model/intent.ts'
 import type { ChannelName } from '../model/messages.ts'
 import { coversGroup, type Pause } from '../model/pause.ts'
@@ -77,9 +78,7 @@ export function createIntentWorkers(settings: IntentWorkersSettings): IntentWork
   const { group, poolSize } = settings
   const { store, kinds, channels, destinations, clock, observe } = settings.executor
   let claimings = 0
-  // No two claims share a name. A database that went back in time gives ids and counts of claims out again, and an answer that was
-  // kept meanwhile would be written to whichever intent has them now.
-  const nextOwner = () => `${settings.owner}:${group}:${(claimings += 1)}`
+  const nextOwner = () => claimOwner(settings.owner, group, (claimings += 1))
   const queue = new LocalQueue(poolSize, {
     run: work,
     freed: (intent) => {

@@ -61,6 +61,14 @@ async function claimedTwice(): Promise<Pair> {
   return [old, await claimOne(store)]
 }
 
+/** The same intent, claimed by one process on a server and on its successor, which lacks the first claim and `lost` earlier ones. */
+async function claimedOnBothServers(lost: number): Promise<Pair> {
+  await insertIntents(database.sql, { key: 'k', claims: lost, ...person })
+  const old = await claimOne(store, { owner: 'one:mailers:9' })
+  await database.sql.query(`UPDATE worker.intents SET state = 'pending', owner = NULL, lease_until = NULL, claims = 0`)
+  return [old, await claimOne(store, { owner: 'one:mailers:10' })]
+}
+
 /** Started by its first claim, with an outcome that nobody has written, and claimed again. */
 async function claimedAgainWhileStarted(state: 'claimed' | 'handing_over'): Promise<Pair> {
   await insertIntents(database.sql, { key: 'k', ...person })
@@ -88,11 +96,17 @@ describe.each(orders)('%s', (_, inOrder) => {
     ['a mail of a kind that decides', startedWith(asMail)],
     ['a delivery of a kind that decides', startedWith(asWork)],
   ]
-  it.each(starts)('%s is started by its newest claim alone', async (_what, start) => {
-    const pair = await claimedTwice()
-    const answers = await Promise.all(inOrder(pair).map(start))
-    expect(answers).toEqual(inOrder(pair).map((intent) => (intent === pair[1] ? 'started' : 'lost')))
-    expect(await rowOf(database.sql, 'k')).toMatchObject({ attempt: 1, claims: 2 })
+  describe.each([
+    ['after its lease', claimedTwice],
+    ['after a failover that lost its claim', () => claimedOnBothServers(0)],
+    ['after a failover that lost its last three claims', () => claimedOnBothServers(2)],
+  ] as const)('claimed again %s', (_again, claimedAgain) => {
+    it.each(starts)('%s is started by its newest claim alone', async (_what, start) => {
+      const pair = await claimedAgain()
+      const answers = await Promise.all(inOrder(pair).map(start))
+      expect(answers).toEqual(inOrder(pair).map((intent) => (intent === pair[1] ? 'started' : 'lost')))
+      expect(await rowOf(database.sql, 'k')).toMatchObject({ attempt: 1, claims: pair[1].claim.claims })
+    })
   })
 
   it('the rows of a kind are those of the newest claim', async () => {
