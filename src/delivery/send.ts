@@ -120,6 +120,7 @@ async function start<Channel extends ChannelName>(
 ): Promise<Frozen | null> {
   const { store } = executor
   const request = { intent, state: channel.underway, leaseMs: channel.deadlineMs * 2, deliveryLog: channel.deliveryLog }
+  const since = executor.clock.monotonic()
   let frozen: Frozen
   try {
     const startedAtOnce = await startedWithKindRows(executor, kind, channel, { ...request, message })
@@ -148,6 +149,11 @@ async function start<Channel extends ChannelName>(
     attempt.executed = { is: 'done', recording: startFailed(error, also) }
     return null
   }
+  if (executor.clock.monotonic() - since >= request.leaseMs) {
+    // The answer was long on its way: another worker may have the intent by now.
+    attempt.executed = { is: 'done', recording: startAgain('uncounted', 'the answer of the database came after the lease') }
+    return null
+  }
   attempt.started()
   return frozen
 
@@ -157,15 +163,19 @@ async function start<Channel extends ChannelName>(
    */
   function startFailed(error: unknown, recorded: Pick<RecordedWith, 'record' | 'deliveryLog'>): Recording {
     const fault = describeFault(error)
-    const settle = (settlement: Settlement, also: RecordedWith) =>
-      attempt.settleUntilWritten(settlement, { ...also, fault }, request.leaseMs, signal)
-    if (classifyFault('record', error) === 'transient') {
-      return settle({ is: 'later', as: 'waiting', reason: 'start-failed', afterMs: againMs(executor, intent) }, {})
-    }
+    if (classifyFault('record', error) === 'transient') return startAgain('waiting', fault)
     const afterMs = delayOf(kind, channel, intent, message)
     return afterMs === null
-      ? settle({ is: 'final', state: 'dead', reason: 'start-refused' }, recorded)
-      : settle({ is: 'later', as: 'refused', reason: 'start-refused', afterMs }, recorded)
+      ? settle({ is: 'final', state: 'dead', reason: 'start-refused' }, { ...recorded, fault })
+      : settle({ is: 'later', as: 'refused', reason: 'start-refused', afterMs }, { ...recorded, fault })
+  }
+
+  function startAgain(as: 'waiting' | 'uncounted', fault: string): Recording {
+    return settle({ is: 'later', as, reason: 'start-failed', afterMs: againMs(executor, intent) }, { fault })
+  }
+
+  function settle(settlement: Settlement, also: RecordedWith): Recording {
+    return attempt.settleUntilWritten(settlement, also, request.leaseMs, signal)
   }
 }
 

@@ -1,9 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { channelNames } from '../../../src/daemon/compose/channels.ts'
+import type { Executor } from '../../../src/delivery/executor.ts'
 import type { IntentStore, StartRequest, StartWithRequest } from '../../../src/delivery/intent-store.ts'
 import { createIntentStore } from '../../../src/infra/postgres/intents/postgres-intent-store.ts'
 import type { Intent } from '../../../src/model/intent.ts'
 import type { KindRows } from '../../../src/model/intent-kind.ts'
+import { createManualClock } from '../../support/manual-clock.ts'
+import { createDeliveryFixture, execute, mailKind } from '../../unit/delivery/delivery-fixture.ts'
 import { migratedDatabase, type MigratedDatabase } from '../../support/migrated-database.ts'
 import { settleOne, startOne } from '../../support/write-one.ts'
 import { claimOne, endLeases, insertIntents, request, rowOf } from './intent-rows.ts'
@@ -169,6 +172,37 @@ it('others of the batch are answered in their order', async () => {
   if (a === undefined || b === undefined) throw new Error('two were due')
   const answers = await store.start([a, old, newer, b].map((intent) => ({ intent, ...asMail, frozen })))
   expect(answers.map((answer) => 'value' in answer && answer.value)).toEqual(['started', 'lost', 'started', 'started'])
+})
+
+it.each([
+  ['nobody else has the mail', false, { state: 'pending', reason: 'start-failed', attempt: 0, ambiguous: 0 }, 0],
+  ['another worker sends the mail', true, { state: 'sent', reason: null, attempt: 2, ambiguous: 1 }, 1],
+] as const)('a start that is answered after its lease hands nothing over: %s', async (_what, isClaimedAgain, row, mails) => {
+  await insertIntents(database.sql, { key: 'k', ...person })
+  const old = await claimOne(store)
+  const clock = createManualClock()
+  const late: IntentStore['start'] = async (requests) => {
+    const answers = await store.start(requests)
+    await endLeases(database.sql)
+    await store.expireLeases({ hold: false, ambiguousRetryMs: 0 })
+    if (isClaimedAgain) await send(await claimOne(store), {})
+    clock.advance(2_000)
+    return answers
+  }
+  let handedOver = 0
+  await send(old, { store: { ...store, start: late }, clock })
+  expect(handedOver).toBe(mails)
+  expect(await rowOf(database.sql, 'k')).toMatchObject(row)
+
+  async function send(intent: Intent, change: Partial<Executor>): Promise<void> {
+    const fixture = createDeliveryFixture([mailKind()], { store, ...change })
+    fixture.email.freeze = async () => [{ status: 'fulfilled', value: frozen }]
+    fixture.email.perform = async () => {
+      handedOver += 1
+      return { is: 'done', state: 'sent', reply: {} }
+    }
+    await execute(fixture, intent)
+  }
 })
 
 function startedWith(request: Omit<StartWithRequest<string>, 'intent' | 'message'>): (intent: Intent) => Promise<string> {
