@@ -87,6 +87,22 @@ function noteOf({ claim }: Intent): string {
   return `claim ${claim.claims}`
 }
 
+/** The outcome that an intent's kind keeps, by a statement of its own or by `rows` of the one that records the intent's. */
+function recordedBy(rows: KindRows | undefined) {
+  return {
+    outcome: { ok: true, final: true, reason: null },
+    record: async (outcomes: readonly { readonly intent: Intent }[]) => {
+      for (const { intent } of outcomes) await database.sql.query('INSERT INTO kind_rows VALUES ($1)', [noteOf(intent)])
+      return outcomes.map(() => undefined)
+    },
+    kindRows: rows,
+  }
+}
+
+function ofKind(intent: Intent): StartRequest['ofKind'] {
+  return { rows: kindRows, values: [noteOf(intent)] }
+}
+
 async function notes(): Promise<readonly string[]> {
   return (await database.sql.query<{ note: string }>('SELECT note FROM kind_rows')).map(({ note }) => note)
 }
@@ -114,7 +130,6 @@ describe.each(orders)('%s', (_, inOrder) => {
 
   it('the rows of a kind are those of the newest claim', async () => {
     const pair = await claimedTwice()
-    const ofKind = (intent: Intent): StartRequest['ofKind'] => ({ rows: kindRows, values: [noteOf(intent)] })
     const answers = await store.start(inOrder(pair).map((intent) => ({ intent, ...asWork, frozen, ofKind: ofKind(intent) })))
     expect(answers.map((answer) => 'value' in answer && answer.value)).toEqual(
       inOrder(pair).map((intent) => (intent === pair[1] ? 'started' : 'lost')),
@@ -134,18 +149,10 @@ describe.each(orders)('%s', (_, inOrder) => {
     expect(await rowOf(database.sql, 'k')).toMatchObject({ state: 'handing_over', attempt: 2, claims: 2 })
   })
 
-  const record = (note: boolean) => ({
-    outcome: { ok: true, final: true, reason: null },
-    record: async (outcomes: readonly { readonly intent: Intent }[]) => {
-      for (const { intent } of outcomes) await database.sql.query('INSERT INTO kind_rows VALUES ($1)', [noteOf(intent)])
-      return outcomes.map(() => undefined)
-    },
-    kindRows: note ? kindRows : undefined,
-  })
   it.each([
     ['without its kind', undefined, []],
-    ['with the rows of its kind', record(true), ['claim 2']],
-    ['with what its kind records', record(false), ['claim 2']],
+    ['with the rows of its kind', recordedBy(kindRows), ['claim 2']],
+    ['with what its kind records', recordedBy(undefined), ['claim 2']],
   ] as const)('the outcome that counts, %s, is the one of the newest claim, in the delivery log too', async (_what, kindOutcome, noted) => {
     const pair = await claimedAgainWhileStarted('claimed')
     const [old, newer] = pair
