@@ -34,7 +34,7 @@ function queueOf(poolSize: number) {
   return { queue, add, end, endMany, freed, full, permits, running: () => [...ends.keys()] }
 }
 
-const claimedFor = (claims: number) => sampleIntent({ id: 'a1', campaignId: 'a', claim: { id: 'a1', owner: 'me', claims } })
+const claimedBy = (owner: string, claims: number) => sampleIntent({ id: 'a1', campaignId: 'a', claim: { id: 'a1', owner, claims } })
 
 describe('a local queue', () => {
   it('run first come, first served, and no campaign has more than half of the workers while others may wait', async () => {
@@ -249,7 +249,10 @@ describe('a local queue', () => {
     expect(ends).toHaveLength(1)
   })
 
-  it('that is claimed again waits in line by its last claim, whichever comes there first', async () => {
+  it.each([
+    ['after its lease', () => claimedBy('me', 1), () => claimedBy('me', 2)],
+    ['after a failover that lost claims', () => claimedBy('me:mailers:9', 2), () => claimedBy('me:mailers:10', 1)],
+  ])('that is claimed again %s waits in line by its last claim, whichever comes there first', async (_again, former, last) => {
     const ends: ((ended: Ended) => void)[] = []
     let isFull = true
     const queue = new LocalQueue(4, { run: () => new Promise((resolve) => ends.push(resolve)), freed: () => {}, isFull: () => isFull })
@@ -258,18 +261,18 @@ describe('a local queue', () => {
       for (const turn of turns) now[turn]?.({ waitsFor: 'busy' })
       await new Promise(setImmediate)
     }
-    const claims = () => queue.waiting.map(({ claim }) => claim.claims)
-    queue.add([claimedFor(1)])
-    queue.add([claimedFor(2)])
+    const claims = () => queue.waiting.map(({ claim }) => claim)
+    queue.add([former()])
+    queue.add([last()])
     await end(1, 0)
-    expect([claims(), queue.size]).toEqual([[2], 1])
+    expect([claims(), queue.size]).toEqual([[last().claim], 1])
     // It has waited there before, so it goes to the head of the line, where another claim of it waits meanwhile.
     isFull = false
     queue.fill()
     isFull = true
-    queue.add([claimedFor(1)])
+    queue.add([former()])
     await end(1, 0)
-    expect([claims(), queue.size]).toEqual([[2], 1])
+    expect([claims(), queue.size]).toEqual([[last().claim], 1])
   })
 
   it('that is claimed again while its former claim waits in line stays when that begins', async () => {
