@@ -97,9 +97,10 @@ export async function readReplay(reading: ReplayReading, signal: AbortSignal): P
     const nextOffset = batch.nextOffset < end ? batch.nextOffset : end
     const work = turn.then(async () => {
       if (over.aborted) return progress.nextOffset
-      const next = await batches.run(progress, { ...batch, records, nextOffset })
+      await batches.run(progress, { ...batch, records, nextOffset })
       await writeCursors([progress])
-      return next
+      // Not where the batch ended: a failover may have set the cursor back.
+      return progress.nextOffset
     })
     turn = work.catch(() => undefined)
     const next = await work

@@ -18,6 +18,10 @@ import {
   startGroup,
   store,
 } from './accept-fixture.ts'
+import { readReplay, type RangeReader } from '../../../src/ingest/replay-reading.ts'
+import { createAutoAdvancingClock } from '../../support/auto-advancing-clock.ts'
+import { recordOfEvent } from '../../support/log-records.ts'
+import { sampleEvent } from '../../support/sample-event.ts'
 import { act, mailChannels, admin, mail, replay, order, claimed, after, key, cursorOf, writerOf } from './replay-job-fixture.ts'
 
 beforeAll(openAcceptStore)
@@ -121,6 +125,43 @@ describe('an accept of a job', () => {
     ])
     expect((await admin().find(second))?.counts).toContainEqual({ what: 'capped', of: 'mail welcome', as: null, count: 2 })
   })
+})
+
+it('a job reads again from its cursor when a failover has set that back, also behind records that it does not select', async () => {
+  await order({ ranges: [{ partition: 0, from: 0n, to: 6n, next: 0n }] })
+  const job = await claimed()
+  const signUps = [1, 2, 3, 4, 5, 6].map((n) => sampleEvent('user.signed_up', n))
+  const selected = [0, 1, 4, 5].map((index) => signUps[index]?.id ?? '')
+  let isSetBack = false
+  // Two records at a time, from where the job continues.
+  const read: RangeReader = async ({ topic }, onBatch, signal) => {
+    for (let at = 0n; at < 6n && !signal.aborted;) {
+      const records = signUps.slice(Number(at), Number(at) + 2).map((signUp, index) => recordOfEvent(Number(at) + index, signUp))
+      const assignment = { epoch: 1, topic, partitions: [0], signal }
+      at = await onBatch({ topic, partition: 0, records, nextOffset: at + 2n, highWatermark: 6n, assignment })
+      if (at !== 2n || isSetBack) continue
+      isSetBack = true
+      await db.sql.query('UPDATE worker.replay_ranges SET next_offset = 0 WHERE job_id = $1', [job.id])
+      await db.sql.query('DELETE FROM worker.intents WHERE group_name = $1', [group])
+      await db.sql.query('DELETE FROM worker.outcomes WHERE group_name = $1', [group])
+    }
+  }
+  const end = await readReplay(
+    {
+      ...job,
+      filter: { ...job.filter, events: selected },
+      consumer: { name: group, types: ['user.*'], accept: ({ id }) => [mail(key(id))], kinds: [] },
+      reader: { maxEventBytes: 100_000, chunkEvents: 10, chunkBytes: 100_000, dedupeHorizon: () => 0 },
+      store: writerOf(job),
+      pace: () => Promise.resolve(),
+      read,
+      clock: createAutoAdvancingClock(),
+    },
+    new AbortController().signal,
+  )
+  expect(end).toBe('read')
+  expect(new Set((await intents()).map((row) => row['key']))).toEqual(new Set(selected.map(key)))
+  expect(await cursorOf(job.id)).toBe(6n)
 })
 
 describe('a dry run', () => {
