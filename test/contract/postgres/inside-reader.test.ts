@@ -92,14 +92,15 @@ test('endpoints that have been away for longer do not hide the relay', async () 
   expect(away.at(-1)).toMatchObject({ channel: 'email', destination: 'relay', waiting: 0 })
 })
 
+/** By this session since it last reported, which it does between transactions: what came before may be in it. */
+async function readSoFar(tx: Sql): Promise<number> {
+  const [rows] = await tx.query<{ count: number }>(
+    `SELECT (seq_tup_read + idx_tup_fetch)::int AS count FROM pg_stat_xact_user_tables WHERE relname = 'intents'`,
+  )
+  return rows?.count ?? 0
+}
+
 test('the inside of a group costs the same however many intents are due', async () => {
-  // By this session since it last reported, which it does between transactions: what came before may be in it.
-  const readSoFar = async (tx: Sql) => {
-    const [rows] = await tx.query<{ count: number }>(
-      `SELECT (seq_tup_read + idx_tup_fetch)::int AS count FROM pg_stat_xact_user_tables WHERE relname = 'intents'`,
-    )
-    return rows?.count ?? 0
-  }
   const read = async () => {
     await db.sql.query('ANALYZE worker.intents')
     return db.transaction(async (tx) => {
