@@ -252,7 +252,7 @@ describe('a job', () => {
   })
 
   it('releases what stands behind the rows of a channel that is paused, or whose intents nobody claims', async () => {
-    const id = await order()
+    const id = await order({ cap: 6 })
     const job = await claimed()
     const events = Array.from({ length: 6 }, (_, at) => replay(event(BigInt(at), [mail(randomUUID())])))
     await writerOf(job).accept(chunk({ next: 100n, events }))
