@@ -50,8 +50,8 @@ export interface ReplayClaim {
 /** What a turn of a job did. `lost`: it was paused or cancelled, or another process has it. */
 export type ReplayTurn =
   | { readonly is: 'lost' }
-  /** `released`: how many intents are due now; `left`: whether others wait, or the range is not read to its end. */
-  | { readonly is: 'turned'; readonly released: number; readonly left: boolean }
+  /** `released`: how many intents are due now; `left`: whether others wait, or the range is not read to its end, which `isRead` says. */
+  | { readonly is: 'turned'; readonly released: number; readonly left: boolean; readonly isRead: boolean }
 
 /** The port to the replays that operators ordered. Times are the database's. Throws SqlError. */
 export interface ReplayJobs {

@@ -49,6 +49,8 @@ interface Running {
   readonly job: ReplayJob
   readonly over: AbortController
   readonly reading: Promise<void>
+  /** Read to its end, and written so. */
+  isRead: boolean
 }
 
 export function createReplayRunner(settings: ReplayRunnerSettings): ReplayRunner {
@@ -67,23 +69,28 @@ export function createReplayRunner(settings: ReplayRunnerSettings): ReplayRunner
       if (isQuiet || stopping) return jobs.release(job.claim)
       report(job, 'claimed')
       const over = new AbortController()
-      running = { job, over, reading: read(job, over.signal) }
+      const reading = read(job, over.signal).then((isRead) => void (now.isRead = isRead))
+      const now: Running = { job, over, reading, isRead: false }
+      running = now
       return
     }
-    const { job } = running
+    const { job, isRead } = running
     if (settings.isPaused(job.group)) {
       await giveBack()
       report(job, 'lost')
       return
     }
     const turned = await jobs.turn(job, LEASE_MS)
-    if (turned.is === 'turned' && turned.left) return
-    report(job, turned.is === 'lost' ? 'lost' : 'done')
+    // A failover has lost what was written: whoever claims the job continues at its cursors as they are now.
+    const isSetBack = turned.is === 'turned' && isRead && !turned.isRead
+    if (isSetBack) await giveBack()
+    else if (turned.is === 'turned' && turned.left) return
+    report(job, turned.is === 'lost' || isSetBack ? 'lost' : 'done')
     await end()
   }
 
-  /** Never rejects. */
-  async function read(job: ReplayJob, signal: AbortSignal): Promise<void> {
+  /** Resolves to whether the job was read to its end and that is written. Never rejects. */
+  async function read(job: ReplayJob, signal: AbortSignal): Promise<boolean> {
     try {
       const group = groups.get(job.group)
       if (group === undefined) throw new Error(`a job of group ${job.group} was claimed`)
@@ -92,7 +99,9 @@ export function createReplayRunner(settings: ReplayRunnerSettings): ReplayRunner
       const pace = paceOf(job.eventRate, clock, signal)
       const reading = { ...job, consumer: group.consumer, reader, store, pace, read: settings.read, clock }
       for (let ranges: readonly ReplayRange[] | null = job.ranges; ; ranges = await jobs.ranges(job.claim)) {
-        if (ranges === null) return
+        if (ranges === null) return false
+        // Looked at once more after they were read: a failover may have set a cursor back meanwhile.
+        if (ranges.every(({ next, to }) => next >= to)) break
         const losses = await lossesNow({ ...job, ranges })
         if (losses.length > 0) {
           await jobs.lost(job.claim, losses)
@@ -103,13 +112,13 @@ export function createReplayRunner(settings: ReplayRunnerSettings): ReplayRunner
         const watching = untilCut(job, either).finally(() => over.abort())
         const end = await readReplay({ ...reading, ranges }, either).finally(() => over.abort())
         const wasCut = await watching
-        if (end === 'read') break
-        if (!wasCut || signal.aborted) return
+        if (end !== 'read' && (!wasCut || signal.aborted)) return false
       }
       await jobs.wasRead(job.claim)
       report(job, 'read')
+      return true
     } catch (error) {
-      if (signal.aborted) return
+      if (signal.aborted) return false
       report(job, 'failed', messageOf(error))
       // The database may be away, too: the lease expires then.
       await (
@@ -117,6 +126,7 @@ export function createReplayRunner(settings: ReplayRunnerSettings): ReplayRunner
           ? jobs.fail(job.claim, error.message)
           : clock.sleep(RETRY_MS, signal).then(() => jobs.release(job.claim))
       ).catch(() => undefined)
+      return false
     }
   }
 

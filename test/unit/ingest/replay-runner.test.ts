@@ -23,6 +23,11 @@ const job: ReplayJob = {
 /** A runner whose job is read until it is stopped, and what it asks of the jobs. */
 function runnerOf(isPaused: (group: string) => boolean, high: () => bigint = () => 5n) {
   const calls: string[] = []
+  /** `readsOn`: a range is read until it is stopped; otherwise it has no records, and reading ends at once. */
+  const database = { isRead: false, readsOn: true, failover: () => {} }
+  const store = new MemoryAcceptStore()
+  const setCursor = (next: bigint) => store.rows.set(0, { partition: 0, next, exemptBelow: 0n })
+  setCursor(0n)
   let to = 5n
   const facts: Fact[] = []
   const jobs: ReplayJobs = {
@@ -32,14 +37,20 @@ function runnerOf(isPaused: (group: string) => boolean, high: () => bigint = () 
     },
     turn: async () => {
       calls.push('turn')
-      return { is: 'turned', released: 1, left: true }
+      return { is: 'turned', released: 1, left: true, isRead: database.isRead }
     },
-    ranges: async () => [{ partition: 0, from: 0n, to, next: 0n }],
+    ranges: async () => {
+      database.failover()
+      return [{ partition: 0, from: 0n, to, next: store.rows.get(0)?.next ?? 0n }]
+    },
     lost: async (_claim, losses) => {
       calls.push(`lost ${losses.map(({ from, to: end }) => `${from}-${end}`).join()}`)
       to = losses[0]?.from ?? to
     },
-    wasRead: async () => void calls.push('read'),
+    wasRead: async () => {
+      calls.push('read')
+      database.isRead = true
+    },
     fail: async () => void calls.push('fail'),
     release: async () => void calls.push('release'),
   }
@@ -55,9 +66,10 @@ function runnerOf(isPaused: (group: string) => boolean, high: () => bigint = () 
     ),
     isPaused,
     jobs,
-    storeOf: () => new MemoryAcceptStore(),
-    read: (_request, _onBatch, signal) => {
-      if (signal.aborted) return Promise.resolve()
+    storeOf: () => store,
+    read: ({ ranges }, _onBatch, signal) => {
+      calls.push(`reads from ${ranges.get(0)?.from}`)
+      if (signal.aborted || !database.readsOn) return Promise.resolve()
       return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
     },
     admin: { ranges: () => Promise.resolve(new Map([[0, { low: 0n, high: high() }]])), topicId: () => Promise.resolve(null) },
@@ -65,7 +77,7 @@ function runnerOf(isPaused: (group: string) => boolean, high: () => bigint = () 
     clock: createAutoAdvancingClock(),
     observe: (fact) => facts.push(fact),
   })
-  return { runner, calls, facts }
+  return { runner, calls, facts, database, setCursor }
 }
 
 it('a paused group has no replay: its jobs are not claimed, and one at hand is given back without another release', async () => {
@@ -77,7 +89,7 @@ it('a paused group has no replay: its jobs are not claimed, and one at hand is g
   await runner.turn()
   expect(runner.isBusy()).toBe(false)
   await runner.turn()
-  expect(calls).toEqual([`claim of ${group} other-workers`, 'turn', 'release', 'claim of other-workers'])
+  expect(calls).toEqual([`claim of ${group} other-workers`, 'turn', 'reads from 0', 'release', 'claim of other-workers'])
   expect(facts.flatMap((fact) => (fact.is === 'replay' ? [fact.what] : []))).toEqual(['claimed', 'lost'])
   paused = false
   await runner.turn()
@@ -100,6 +112,33 @@ it('a replay that waits for records which the log has lost gives them up, and is
   await runner.turn()
   high = 0n
   await vi.waitFor(() => expect(calls).toContain('read'))
-  expect(calls.slice(1)).toEqual(['lost 0-5', 'read'])
+  expect(calls.slice(1)).toEqual(['reads from 0', 'lost 0-5', 'read'])
   await runner.stop()
+})
+
+it('a cursor that a failover has set back behind the last record is read on from there, before the replay counts as read', async () => {
+  const { runner, calls, database, setCursor } = runnerOf(() => false)
+  database.readsOn = false
+  database.failover = () => {
+    database.failover = () => {}
+    setCursor(3n)
+  }
+  await runner.turn()
+  await vi.waitFor(() => expect(calls).toContain('read'))
+  expect(calls.slice(1)).toEqual(['reads from 0', 'reads from 3', 'read'])
+  await runner.stop()
+})
+
+it('a replay of which a failover has lost that it was read is given back, to be continued at its cursors', async () => {
+  const { runner, calls, facts, database } = runnerOf(() => false)
+  database.readsOn = false
+  await runner.turn()
+  await vi.waitFor(() => expect(calls).toContain('read'))
+  await runner.turn()
+  expect(runner.isBusy()).toBe(true)
+  database.isRead = false
+  await runner.turn()
+  expect(calls.slice(1)).toEqual(['reads from 0', 'read', 'turn', 'turn', 'release'])
+  expect(facts.flatMap((fact) => (fact.is === 'replay' ? [fact.what] : []))).toEqual(['claimed', 'read', 'lost'])
+  expect(runner.isBusy()).toBe(false)
 })

@@ -140,7 +140,7 @@ async function turn(tx: Sql, job: ReplayJob, leaseMs: number): Promise<ReplayTur
     ])
     await audit(tx, job.id, 'done', job.claim.owner, null)
   }
-  return { is: 'turned', released, left }
+  return { is: 'turned', released, left, isRead: row.is_read }
 }
 
 async function lost(tx: Sql, of: ReplayClaim, losses: readonly ReplayLoss[]): Promise<void> {
