@@ -14,7 +14,7 @@ const STEPS = 150
 /** What docs/internals/performance.md states: lines and connections tried in the first half minute of a fault, and connections open afterwards. */
 const bounds: Readonly<Record<Dependency, { lines: number; connects: number; open: number }>> = {
   // Three groups of four lines each, the lag and the dead letters' producer; three consumers with two connections each, producer, admin.
-  kafka: { lines: 20, connects: 120, open: 8 },
+  kafka: { lines: 20, connects: 160, open: 8 },
   // Twelve for accepting, ten for deliveries, two to watch.
   postgres: { lines: 20, connects: 90, open: 24 },
   relay: { lines: 10, connects: 20, open: 10 },
