@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { moveReplay, type ReplayMove } from '../../src/admin/replay/replay-moves.ts'
-import { differencesOf, differenceSentence, unfinishedOf } from '../../src/admin/replay/replay-report.ts'
+import { comparisonSentences, differencesOf, unfinishedOf } from '../../src/admin/replay/replay-report.ts'
 import type { ReplayAdmin, ReplayView } from '../../src/admin/replay/replay-admin.ts'
 import { requireShowable } from '../../src/admin/showable-text.ts'
 import { createReplayAdmin } from '../../src/infra/postgres/admin/postgres-replay-admin.ts'
@@ -76,9 +76,7 @@ export function addReplayShow(parent: Command, terminal: Terminal): void {
         for (const { label, state, reason, count } of ends) {
           terminal.out(`${count} ${label}: ${state}${reason === null ? '' : ` (${reason})`}.`)
         }
-        if (replay.readAt === null) terminal.out('Differences from the plan are known once the range is read.')
-        else if (differences.length === 0) terminal.out('No difference from the plan.')
-        for (const difference of differences) terminal.out(`Differs from the plan: ${differenceSentence(difference)}`)
+        for (const sentence of comparisonSentences(replay, unfinished, differences)) terminal.out(sentence)
         for (const { at, action, owner, because } of audit) {
           terminal.out(`${at.toISOString()} ${action} by ${owner}${because === null ? '' : `: ${because}`}`)
         }

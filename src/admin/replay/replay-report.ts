@@ -19,29 +19,37 @@ export function unfinishedOf(ends: readonly ReplayEnd[]): number {
 
 /**
  * Where the execution differs from the plan: first what was decided about events and effects, once the range is read; then how intents
- * ended. An intent that is not finished is no difference yet. The reason of a smaller number is a larger one beside it: of mails that were not
- * sent, what they were skipped as; of effects that were not new, what they are by now.
+ * ended. While some are not finished, only those that have ended are compared, and a number is a difference once it exceeds the plan: a smaller
+ * one may still grow. The reason of a smaller number is a larger one beside it: of mails that were not sent, what they were skipped as; of
+ * effects that were not new, what they are by now.
  */
 export function differencesOf(
   view: Pick<ReplayView, 'plan' | 'counts' | 'readAt'>,
   ends: readonly ReplayEnd[],
 ): readonly ReplayDifference[] {
-  const decided = view.readAt === null ? [] : compared(countsByName(view.plan.counts), countsByName(view.counts))
+  if (view.readAt === null) return []
+  const decided = compared(countsByName(view.plan.counts), countsByName(view.counts))
   const planned = new Map<string, number>()
   for (const end of view.plan.ends) add(planned, plannedName(end), end.count)
   const actual = new Map<string, number>()
-  for (const end of ends) {
-    if (end.reason === REPLAY_CAP) continue
-    // Until it is finished, it counts as what was planned.
-    if (unfinished.has(end.state)) add(actual, `${end.label} sent`, end.count)
-    else add(actual, actualName(end), end.count)
-  }
-  if (view.readAt === null) return []
-  return [...decided, ...compared(planned, actual)]
+  for (const end of ends) if (end.reason !== REPLAY_CAP && !unfinished.has(end.state)) add(actual, actualName(end), end.count)
+  const ended = compared(planned, actual)
+  return [...decided, ...(unfinishedOf(ends) === 0 ? ended : ended.filter((one) => one.actual > one.planned))]
 }
 
-/** The differences in words. */
-export function differenceSentence({ what, planned, actual }: ReplayDifference): string {
+/** The comparison with the plan in words; they say how much of the execution is compared. */
+export function comparisonSentences(
+  { readAt }: Pick<ReplayView, 'readAt'>,
+  unfinished: number,
+  differences: readonly ReplayDifference[],
+): readonly string[] {
+  if (readAt === null) return ['Differences from the plan are known once the range is read.']
+  const found = differences.map((one) => `Differs from the plan: ${differenceSentence(one)}`)
+  if (unfinished === 0) return found.length === 0 ? ['No difference from the plan.'] : found
+  return ['Of the intents, only those that have ended are compared with the plan.', ...(found.length === 0 ? ['No difference so far.'] : found)]
+}
+
+function differenceSentence({ what, planned, actual }: ReplayDifference): string {
   return `${what}: ${planned} planned, ${actual} ${actual === 1 ? 'is' : 'are'}.`
 }
 
