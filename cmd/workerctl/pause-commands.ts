@@ -1,10 +1,9 @@
 import type { Command } from 'commander'
 import { beginPause, endPause } from '../../src/admin/pauses/change-pauses.ts'
 import { lengthInWords, pauseLength } from '../../src/admin/pauses/pause-length.ts'
-import { pauseTarget } from '../../src/admin/pauses/pause-target.ts'
+import { pauseTarget, targetToPause } from '../../src/admin/pauses/pause-target.ts'
 import { requireShowable } from '../../src/admin/showable-text.ts'
-import { channelNames } from '../../src/daemon/compose/channels.ts'
-import { eventTypes } from '../../src/events/catalogue/catalogue.ts'
+import { pauseNames } from '../../src/daemon/compose/pause-names.ts'
 import { createPauseAdmin } from '../../src/infra/postgres/admin/postgres-pause-admin.ts'
 import { createProgressAdmin } from '../../src/infra/postgres/admin/postgres-progress-admin.ts'
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
@@ -138,7 +137,7 @@ function argumentsOf(scope: PauseScope, args: readonly unknown[]): readonly [Typ
 
 async function pause(scope: PauseScope, [target, partition]: Typed, options: SetOptions, terminal: Terminal): Promise<void> {
   const { config, groups } = configure(terminal)
-  const paused = pauseTarget({ scope, target, partition, group: options.group }, { groups, channels: channelNames, types: eventTypes })
+  const paused = targetToPause({ scope, target, partition, group: options.group }, pauseNames(groups))
   const request = {
     ...paused,
     owner: requireShowable('--owner', options.owner),
@@ -166,7 +165,7 @@ async function pause(scope: PauseScope, [target, partition]: Typed, options: Set
 
 async function resume(scope: PauseScope, [target, partition]: Typed, options: SetOptions, terminal: Terminal): Promise<void> {
   const { config, groups } = configure(terminal)
-  const paused = pauseTarget({ scope, target, partition, group: options.group }, { groups, channels: channelNames, types: eventTypes })
+  const paused = pauseTarget({ scope, target, partition, group: options.group }, pauseNames(groups))
   const by = requireShowable('--owner', options.owner)
   const ended = await withDatabase(config, async (database) => {
     await checkSchema(database.sql)

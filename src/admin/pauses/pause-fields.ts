@@ -5,7 +5,7 @@ import { requireShowable } from '../showable-text.ts'
 import { knownWord } from '../unknown-word.ts'
 import type { PauseRequest } from './pause-admin.ts'
 import { pauseLength } from './pause-length.ts'
-import { pauseTarget, type PauseNames } from './pause-target.ts'
+import { pauseTarget, targetToPause, type PauseNames } from './pause-target.ts'
 
 /** As `pause list --json` shows a pause, so that a request to resume may repeat it. */
 const targetFields = {
@@ -35,7 +35,7 @@ export function pauseOfFields(
   names: PauseNames,
 ): { readonly request: PauseRequest; readonly extend: boolean } {
   const fields = requestFields(body, pauseFields)
-  const target = targetOf(fields, names)
+  const target = targetOf(fields, names, targetToPause)
   const owner = requireShowable('owner', fields.text('owner'))
   const because = requireShowable('because', fields.text('because'))
   const length = fields.optionalText('for')
@@ -56,15 +56,15 @@ export function resumeOfFields(
   names: PauseNames,
 ): { readonly target: PauseTarget; readonly by: string } {
   const fields = requestFields(body, resumeFields)
-  return { target: targetOf(fields, names), by: requireShowable('owner', fields.text('owner')) }
+  return { target: targetOf(fields, names, pauseTarget), by: requireShowable('owner', fields.text('owner')) }
 }
 
-function targetOf(fields: RequestFields<keyof typeof targetFields>, names: PauseNames): PauseTarget {
+function targetOf(fields: RequestFields<keyof typeof targetFields>, names: PauseNames, find: typeof pauseTarget): PauseTarget {
   const scope = knownWord('scope', fields.text('scope'), pauseScopes)
   const target = fields.text('target')
-  if (scope === 'partition') return pauseTarget({ scope, target: fields.text('group'), partition: target }, names)
+  if (scope === 'partition') return find({ scope, target: fields.text('group'), partition: target }, names)
   const group = fields.optionalText('group')
-  const found = pauseTarget({ scope, target, group: scope === 'group' ? undefined : group }, names)
-  if (scope !== 'group' || group === undefined || pauseTarget({ scope, target: group }, names).group === found.group) return found
+  const found = find({ scope, target, group: scope === 'group' ? undefined : group }, names)
+  if (scope !== 'group' || group === undefined || find({ scope, target: group }, names).group === found.group) return found
   throw new OperatorError('group and target differ: leave group out where the scope is group.')
 }

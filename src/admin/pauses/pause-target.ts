@@ -17,12 +17,28 @@ export interface TypedTarget {
 /** The names that there are. */
 export interface PauseNames {
   readonly groups: readonly OperatorGroup[]
-  readonly channels: readonly string[]
+  /** By the name of the group, those of its intents; none where it has no intents. */
+  readonly channels: ReadonlyMap<string, readonly string[]>
   readonly types: readonly string[]
 }
 
 /**
- * What is to be paused or resumed. Whether a campaign, an endpoint or a partition exists is not looked up here.
+ * What is to be paused: as {@link pauseTarget}, and something that the group can have. A pause that is on record is resumed without this question.
+ *
+ * @throws {OperatorError} naming the word, or the channels of the group, which has no such channel.
+ */
+export function targetToPause(typed: TypedTarget, names: PauseNames): PauseTarget {
+  const found = pauseTarget(typed, names)
+  const group = names.groups.find(({ id }) => id === found.group)
+  if (found.scope !== 'channel' || group === undefined) return found
+  const channels = names.channels.get(group.name) ?? []
+  if (channels.includes(found.target)) return found
+  const way = channels.length === 0 ? 'it has none' : `give ${channels.length === 1 ? channels[0] : `one of ${channels.join(', ')}`}`
+  throw new OperatorError(`Group ${group.id} has no channel ${found.target}: ${way}.`)
+}
+
+/**
+ * What is to be resumed. Whether a campaign, an endpoint or a partition exists is not looked up here.
  *
  * @throws {OperatorError} naming the word that nothing has, with the nearest that something has.
  */
@@ -37,7 +53,7 @@ export function pauseTarget({ scope, target, partition, group }: TypedTarget, na
 function nameOf(scope: Exclude<PauseScope, 'group' | 'partition'>, target: string, { channels, types }: PauseNames): string {
   switch (scope) {
     case 'channel':
-      return knownWord('channel', target, channels)
+      return knownWord('channel', target, [...new Set([...channels.values()].flat())])
     case 'type':
       return knownWord('event type', target, types)
     case 'campaign':

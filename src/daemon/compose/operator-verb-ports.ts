@@ -1,7 +1,6 @@
 import type { Config } from '../../../config/load.ts'
 import { operatorGroups } from '../../admin/operator-group.ts'
 import { listedConsumers } from '../../consumers/registry.ts'
-import { eventTypes } from '../../events/catalogue/catalogue.ts'
 import type { OperatorVerbs } from '../../infra/http/admin-routes.ts'
 import { createPauseAdmin } from '../../infra/postgres/admin/postgres-pause-admin.ts'
 import { createProgressAdmin } from '../../infra/postgres/admin/postgres-progress-admin.ts'
@@ -12,7 +11,7 @@ import type { LogAdmin } from '../../ingest/log-admin.ts'
 import type { Clock } from '../../std/clock.ts'
 import type { Database } from '../../std/sql.ts'
 import { operatorVerbs } from '../operator-verbs.ts'
-import { channelNames } from './channels.ts'
+import { pauseNames } from './pause-names.ts'
 
 /** The admin verbs that change rows, for every registered group, as workerctl: another daemon may run those that this one does not. */
 export function composeOperatorVerbs(of: {
@@ -26,7 +25,7 @@ export function composeOperatorVerbs(of: {
   const groups = operatorGroups(listedConsumers, config.kafka)
   return operatorVerbs({
     groups,
-    names: { groups, channels: channelNames, types: eventTypes },
+    names: pauseNames(groups),
     pauses: createPauseAdmin(database),
     progress: createProgressAdmin(database),
     suppressions: createSuppressionAdmin(database.sql),

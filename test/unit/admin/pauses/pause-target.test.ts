@@ -1,8 +1,15 @@
 import { describe, expect, it } from 'vitest'
-import { pauseTarget, type TypedTarget } from '../../../../src/admin/pauses/pause-target.ts'
+import { pauseTarget, targetToPause, type TypedTarget } from '../../../../src/admin/pauses/pause-target.ts'
+import { OperatorError } from '../../../../src/std/failure.ts'
 
 const group = { name: 'email-workers', id: 'shop.email-workers', topic: 'events', enabled: true }
-const names = { groups: [group], channels: ['email', 'webhook'], types: ['user.signed_up'] }
+const others = ['reward-workers', 'position-workers', 'analytics-workers'].map((name) => ({ ...group, name, id: `shop.${name}` }))
+const channels = new Map([
+  [group.name, ['broadcast', 'email']],
+  ['reward-workers', ['email', 'webhook']],
+  ['position-workers', ['leaderboard']],
+])
+const names = { groups: [group, ...others], channels, types: ['user.signed_up'] }
 const id = '0c9e6c1f-3b1d-4f0e-8d8a-5f0f7a1e2b33'
 
 describe('the target of a pause', () => {
@@ -24,6 +31,10 @@ describe('the target of a pause', () => {
       { scope: 'channel', group: null, target: 'email' },
     ],
     [
+      { scope: 'channel', target: 'email', group: 'shop.reward-workers' },
+      { scope: 'channel', group: 'shop.reward-workers', target: 'email' },
+    ],
+    [
       { scope: 'type', target: 'user.signed_up', group: 'email-workers' },
       { scope: 'type', group: group.id, target: 'user.signed_up' },
     ],
@@ -37,17 +48,29 @@ describe('the target of a pause', () => {
     ],
   ])('%j is %j', (typed, expected) => {
     expect(pauseTarget(typed, names)).toEqual(expected)
+    expect(targetToPause(typed, names)).toEqual(expected)
   })
 
   it.each<[TypedTarget, string]>([
     [{ scope: 'group', target: 'email-worker' }, 'There is no group "email-worker" (did you mean email-workers?): give one of'],
-    [{ scope: 'channel', target: 'emial' }, 'There is no channel "emial" (did you mean email?): give one of email, webhook.'],
-    [{ scope: 'channel', target: 'pigeon' }, 'There is no channel "pigeon": give one of email, webhook.'],
+    [{ scope: 'channel', target: 'emial' }, 'There is no channel "emial" (did you mean email?): give one of broadcast, email, webhook, leaderboard.'],
+    [{ scope: 'channel', target: 'pigeon' }, 'There is no channel "pigeon": give one of broadcast, email, webhook, leaderboard.'],
     [{ scope: 'type', target: 'user.signedup' }, 'There is no event type "user.signedup" (did you mean user.signed_up?): give one of'],
     [{ scope: 'type', target: 'user.signed_up', group: 'emails' }, 'There is no group "emails"'],
     [{ scope: 'partition', target: 'email-workers', partition: 'x' }, '"x" is not the number of a partition: give one such as 3'],
     [{ scope: 'campaign', target: 'summer' }, 'campaign must be a UUID'],
   ])('%j is refused: %s', (typed, sentence) => {
     expect(() => pauseTarget(typed, names)).toThrow(sentence)
+    expect(() => targetToPause(typed, names)).toThrow(sentence)
+  })
+
+  it.each([
+    ['email-workers', 'leaderboard', 'Group shop.email-workers has no channel leaderboard: give one of broadcast, email.'],
+    ['position-workers', 'email', 'Group shop.position-workers has no channel email: give leaderboard.'],
+    ['analytics-workers', 'email', 'Group shop.analytics-workers has no channel email: it has none.'],
+  ])('of %s is never its channel %s, which it does not have, unless such a pause is to be resumed', (named, channel, sentence) => {
+    const typed = { scope: 'channel', target: channel, group: named } as const
+    expect(() => targetToPause(typed, names)).toThrow(new OperatorError(sentence))
+    expect(pauseTarget(typed, names)).toEqual({ scope: 'channel', group: `shop.${named}`, target: channel })
   })
 })
