@@ -76,11 +76,14 @@ function isJson({ headers }: IncomingMessage): boolean {
 /** The verbs that change rows of the database: one process does them for all. */
 export type OperatorVerbs = Readonly<Record<'pause' | 'resume' | 'suppress', AdminVerb>>
 
-/** The verbs that do what SIGTSTP and SIGCONT do. */
+/** The verbs that do what SIGTSTP and SIGCONT do. They take no field: what one is meant to narrow would not be narrowed. */
 export function quietVerbs(quiet: (on: boolean) => void): Readonly<Record<'quiet' | 'unquiet', AdminVerb>> {
   const verb =
     (on: boolean): AdminVerb =>
-    async () => {
+    async (body) => {
+      if (Object.keys(body).length > 0) {
+        return { refused: `/admin/${on ? 'quiet' : 'unquiet'} takes no fields, and nothing was done: send it without a body.`, status: 400 }
+      }
       quiet(on)
       return { done: { quiet: on } }
     }

@@ -36,15 +36,20 @@ async function serve(options: Partial<AdminRoutesOptions> = {}, from = '127.0.0.
 }
 
 describe('the admin verbs', () => {
-  it('quiet and unquiet do what they say, however often, with the token', async () => {
+  it('quiet and unquiet do what they say, however often, with the token, and nothing when fields are given', async () => {
     const { post, calls } = await serve()
-    for (const [path, on] of [
-      ['/admin/quiet', true],
-      ['/admin/quiet?now', true],
-      ['/admin/unquiet', false],
+    for (const [path, on, body] of [
+      ['/admin/quiet', true, ''],
+      ['/admin/quiet?now', true, ' {} '],
+      ['/admin/unquiet', false, '{}'],
     ] as const) {
-      const { status, text } = await post(path)
+      const { status, text } = await post(path, { body })
       expect([status, JSON.parse(text)]).toEqual([200, { quiet: on }])
+    }
+    for (const verb of ['quiet', 'unquiet']) {
+      const { status, text } = await post(`/admin/${verb}`, { body: '{"group":"email-workers"}' })
+      const error = `/admin/${verb} takes no fields, and nothing was done: send it without a body.`
+      expect([status, JSON.parse(text)]).toEqual([400, { error }])
     }
     expect(calls).toEqual([true, true, false])
   })
