@@ -1,4 +1,5 @@
 import { Argument, type Command } from 'commander'
+import { knownChoice } from './known-choice.ts'
 import type { Terminal } from './terminal.ts'
 
 const HELP = `
@@ -12,7 +13,7 @@ export function addCompletion(program: Command, terminal: Terminal): void {
   program
     .command('completion')
     .description('print the completion of a shell')
-    .addArgument(new Argument('<shell>', 'the shell').choices(['bash', 'zsh']))
+    .addArgument(knownChoice(new Argument('<shell>', 'the shell'), 'shell', ['bash', 'zsh']))
     .addHelpText('after', HELP)
     .action((shell: 'bash' | 'zsh') => terminal.out(completionScript(program, shell)))
 }

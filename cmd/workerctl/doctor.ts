@@ -7,6 +7,7 @@ import { SqlError } from '../../src/std/sql.ts'
 import { coloured } from './colour.ts'
 import { requireNoFile, writeBundle } from './doctor-bundle.ts'
 import { doctorChecks, doctorConfig, openServers } from './doctor-checks.ts'
+import { knownChoice } from './known-choice.ts'
 import { renderJson } from './render-json.ts'
 import type { Terminal } from './terminal.ts'
 import { differenceFound } from './topics-wanted.ts'
@@ -44,7 +45,7 @@ export function addDoctor(parent: Command, terminal: Terminal): void {
     .command('doctor')
     .description('check everything that a daemon needs, and say what is wrong and the way out; changes nothing')
     .option('--json', 'print one JSON object')
-    .addOption(new Option('--only <names...>', 'only these checks, and those that they need').choices([...checkNames]))
+    .addOption(knownChoice(new Option('--only <names...>', 'only these checks, and those that they need'), 'check', checkNames))
     .option('--bundle <file>', 'also write a diagnostic file without secrets and personal data')
     .addHelpText('after', HELP)
     .action(async (options: Options) => {

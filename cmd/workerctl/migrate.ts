@@ -5,6 +5,7 @@ import { migrate, type Migrated } from '../../src/infra/postgres/schema/migrate-
 import { nameOfSet, type MigrationSet } from '../../src/infra/postgres/schema/migration-set.ts'
 import { isProjecting } from '../../src/model/consumer.ts'
 import { configure, withDatabase } from './connections.ts'
+import { knownChoice } from './known-choice.ts'
 import { renderJson } from './render-json.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -33,7 +34,7 @@ export function addMigrate(parent: Command, terminal: Terminal): void {
   parent
     .command('migrate')
     .description("migrate the database to this build's schema")
-    .addOption(new Option('--set <set>', 'only these migrations').choices(everySet.map(nameOfSet)))
+    .addOption(knownChoice(new Option('--set <set>', 'only these migrations'), 'set', everySet.map(nameOfSet)))
     .option('--json', 'print one JSON object')
     .addHelpText('after', HELP)
     .action(async (options: Options) => {

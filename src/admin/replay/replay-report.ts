@@ -46,7 +46,10 @@ export function comparisonSentences(
   if (readAt === null) return ['Differences from the plan are known once the range is read.']
   const found = differences.map((one) => `Differs from the plan: ${differenceSentence(one)}`)
   if (unfinished === 0) return found.length === 0 ? ['No difference from the plan.'] : found
-  return ['Of the intents, only those that have ended are compared with the plan.', ...(found.length === 0 ? ['No difference so far.'] : found)]
+  return [
+    'Of the intents, only those that have ended are compared with the plan.',
+    ...(found.length === 0 ? ['No difference so far.'] : found),
+  ]
 }
 
 function differenceSentence({ what, planned, actual }: ReplayDifference): string {

@@ -1,13 +1,16 @@
 import { expect, it } from 'vitest'
-import { run } from '../../../cmd/workerctl/run.ts'
+import { createProgram, run } from '../../../cmd/workerctl/run.ts'
+import { checkNames } from '../../../src/admin/doctor/check.ts'
 import { intentStates } from '../../../src/admin/intents/intent-filter.ts'
 import { eventTypes } from '../../../src/events/catalogue/catalogue.ts'
 import { knownGroups } from '../../../src/consumers/registry.ts'
 import { outboxReasons } from '../../../src/model/outbox-reason.ts'
+import { leavesOf } from '../../support/workerctl-examples.ts'
 import { deadLetterReasons } from '../../../src/model/dead-letter-reason.ts'
 
 /** Nothing listens there: a command that does not refuse its options first reports the database. */
 const environment = { KAFKA_BROKERS: '127.0.0.1:1', DATABASE_URL: 'postgres://worker@127.0.0.1:1/worker' }
+const terminal = { environment, out: () => undefined, err: () => undefined, columns: null, ask: null }
 
 it.each([
   [
@@ -54,6 +57,9 @@ it.each([
     ['replay', 'plan', '--group', 'email-workers', '--from', 'earliest', '--type', 'user.signedup'],
     `There is no event type "user.signedup" (did you mean user.signed_up?): give one of ${eventTypes.join(', ')}.`,
   ],
+  [['doctor', '--only', 'acls', 'databse'], `There is no check "databse" (did you mean database?): give one of ${checkNames.join(', ')}.`],
+  [['migrate', '--set', 'workr'], 'There is no set "workr" (did you mean worker?): give one of worker, analytics, app.'],
+  [['completion', 'bsh'], 'There is no shell "bsh" (did you mean bash?): give one of bash, zsh.'],
   [['timeline'], 'Give exactly one of --user, --email, --event, --campaign and --reward.'],
   [['suppressions', 'remove'], 'Select the suppressions: give --email, --user, --account, --reason, --since or --until.'],
   [
@@ -74,6 +80,18 @@ it.each([
   ],
 ])('%j is refused before anything is read, with a way out that the command accepts', async (args, sentence) => {
   const err: string[] = []
-  const code = await run(args, { environment, out: () => undefined, err: (line) => err.push(line), columns: null, ask: null })
+  const code = await run(args, { ...terminal, err: (line) => err.push(line) })
   expect({ code, err }).toEqual({ code: 1, err: [sentence] })
+})
+
+it('every option and argument that takes certain words only refuses another with the nearest', () => {
+  const choices = [...leavesOf(createProgram(terminal), [])].flatMap(([, { options, registeredArguments }]) =>
+    [...options, ...registeredArguments].filter(({ argChoices }) => argChoices !== undefined),
+  )
+  expect(choices.length).toBeGreaterThan(0)
+  for (const choice of choices) {
+    const [word = ''] = choice.argChoices ?? []
+    expect(() => choice.parseArg?.(`${word}x`, undefined)).toThrow(`"${word}x" (did you mean ${word}?): give one of`)
+    expect(choice.parseArg?.<unknown>(word, undefined)).toEqual(choice.variadic ? [word] : word)
+  }
 })

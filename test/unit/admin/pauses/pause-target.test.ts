@@ -53,7 +53,10 @@ describe('the target of a pause', () => {
 
   it.each<[TypedTarget, string]>([
     [{ scope: 'group', target: 'email-worker' }, 'There is no group "email-worker" (did you mean email-workers?): give one of'],
-    [{ scope: 'channel', target: 'emial' }, 'There is no channel "emial" (did you mean email?): give one of broadcast, email, webhook, leaderboard.'],
+    [
+      { scope: 'channel', target: 'emial' },
+      'There is no channel "emial" (did you mean email?): give one of broadcast, email, webhook, leaderboard.',
+    ],
     [{ scope: 'channel', target: 'pigeon' }, 'There is no channel "pigeon": give one of broadcast, email, webhook, leaderboard.'],
     [{ scope: 'type', target: 'user.signedup' }, 'There is no event type "user.signedup" (did you mean user.signed_up?): give one of'],
     [{ scope: 'type', target: 'user.signed_up', group: 'emails' }, 'There is no group "emails"'],
