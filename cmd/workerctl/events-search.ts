@@ -38,7 +38,7 @@ export function addEventsSearch(parent: Command, terminal: Terminal): void {
       const { reader, show } = eventReading(config, options)
       const newest = new Newest<ShownEvent>(options.limit)
       const read = await withKafka(config, async (admin) => {
-        await requireTopic(admin, reader.topic)
+        await requireTopic(admin, options.topic, reader.topic)
         return readTopicSince({ ...reader, admin, since }, async (partition, record) => {
           const event = await show(partition, record)
           if (event !== null) newest.add(event)

@@ -39,7 +39,7 @@ export function addEventsShow(parent: Command, terminal: Terminal): void {
     .action(async (named: string, options: Options) => {
       const { config, groups } = configure(terminal)
       const place = placeOf(named) ?? (await placeOfEvent(uuidOf('<event>', named, 'PARTITION/OFFSET such as 3/4711, or '), config, groups))
-      const event = await read(config, { ...options, topic: options.topic ?? place.topic ?? config.kafka.topic }, place)
+      const event = await read(config, options, place)
       if (options.json === true) terminal.out(renderJson(event))
       else printEvent(event, terminal)
     })
@@ -74,17 +74,16 @@ async function placeOfEvent(eventId: string, config: Config, groups: readonly Op
 }
 
 /** @throws {OperatorError} the log does not have it any more, or not yet */
-async function read(config: Config, options: Options & { readonly topic: string }, { partition, offset }: Place): Promise<ShownEvent> {
-  const { reader, show } = eventReading(config, options)
+async function read(config: Config, options: Options, { topic: topicOfPlace, partition, offset }: Place): Promise<ShownEvent> {
+  const topic = options.topic ?? topicOfPlace ?? config.kafka.topic
+  const { reader, show } = eventReading(config, { ...options, topic })
   const range = await withKafka(config, async (admin) => {
-    await requireTopic(admin, options.topic)
-    return (await admin.ranges(options.topic)).get(partition)
+    await requireTopic(admin, options.topic, topic)
+    return (await admin.ranges(topic)).get(partition)
   })
-  if (range === undefined) throw new OperatorError(`Topic ${options.topic} has no partition ${partition}.`)
+  if (range === undefined) throw new OperatorError(`Topic ${topic} has no partition ${partition}.`)
   if (offset < range.low || offset >= range.high)
-    throw new OperatorError(
-      `Partition ${partition} of ${options.topic} has the offsets ${range.low} to ${range.high - 1n}, and not ${offset}.`,
-    )
+    throw new OperatorError(`Partition ${partition} of ${topic} has the offsets ${range.low} to ${range.high - 1n}, and not ${offset}.`)
   const found: ShownEvent[] = []
   await readTopicRanges(reader, new Map([[partition, { from: offset, to: offset + 1n }]]), async (of, record) => {
     const event = await show(of, record)

@@ -32,7 +32,7 @@ export function addEventsTail(parent: Command, terminal: Terminal): void {
       const { config } = configure(terminal)
       const { reader, show } = eventReading(config, options)
       const ranges = await withKafka(config, async (admin) => {
-        await requireTopic(admin, reader.topic)
+        await requireTopic(admin, options.topic, reader.topic)
         return admin.ranges(reader.topic)
       })
       const print = (events: readonly ShownEvent[]) => {

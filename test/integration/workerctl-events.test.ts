@@ -100,7 +100,7 @@ it.each([
   [['search', '--type', 'user.signedup'], 'There is no event type "user.signedup" (did you mean user.signed_up?)'],
   [['search', '--type', 'us*r'], 'has an asterisk that is not its last part'],
   [['search', '--campaign', 'summer'], '--campaign must be a UUID'],
-  [['tail', '--topic', 'nowhere-at-all'], 'Topic nowhere-at-all does not exist on these brokers'],
+  [['tail', '--topic', 'nowhere-at-all'], 'There is no topic "nowhere-at-all"'],
   [['show', '7/0'], 'has no partition 7'],
   [['show', '0/9999'], 'and not 9999'],
   [['show', 'what'], '<event> must be PARTITION/OFFSET such as 3/4711, or a UUID'],

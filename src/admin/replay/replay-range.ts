@@ -2,6 +2,7 @@ import type { ProgressRow } from '../../ingest/accept-store.ts'
 import type { PartitionRange } from '../../ingest/log-admin.ts'
 import type { ReplayRange } from '../../ingest/replay-job.ts'
 import { OperatorError } from '../../std/failure.ts'
+import { nearest } from '../../std/nearest.ts'
 import { parseResetTarget } from '../offsets/reset-target.ts'
 import { TIME_FORMS } from '../time-option.ts'
 
@@ -15,7 +16,9 @@ export type ReplayBound = 'earliest' | 'latest' | bigint | Date
 export function parseBound(option: '--from' | '--to', text: string, now: number): ReplayBound {
   const bound = boundIn(text, now)
   if (bound !== null) return bound
-  throw new OperatorError(`${option} "${text}" is not a position: give earliest, latest, an offset such as 1200, ${TIME_FORMS}.`)
+  const near = nearest(text, ['earliest', 'latest'])
+  const meant = near === null ? '' : ` (did you mean ${near}?)`
+  throw new OperatorError(`${option} "${text}" is not a position${meant}: give earliest, latest, an offset such as 1200, ${TIME_FORMS}.`)
 }
 
 function boundIn(text: string, now: number): ReplayBound | null {

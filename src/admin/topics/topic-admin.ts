@@ -14,6 +14,8 @@ export interface PartitionState {
 
 /** The port to what operators see and change of topics, beside the one of ingest. */
 export interface TopicAdmin {
+  /** All topics that this user may see. */
+  topicNames(): Promise<readonly string[]>
   /** Those of the topics that exist, in the order of their names here. @throws {LogAccessRefused} without the right DescribeConfigs. */
   topicStates(names: readonly string[]): Promise<ReadonlyMap<string, TopicState>>
   /**

@@ -60,6 +60,10 @@ it.each([
   [['doctor', '--only', 'acls', 'databse'], `There is no check "databse" (did you mean database?): give one of ${checkNames.join(', ')}.`],
   [['migrate', '--set', 'workr'], 'There is no set "workr" (did you mean worker?): give one of worker, analytics, app.'],
   [['completion', 'bsh'], 'There is no shell "bsh" (did you mean bash?): give one of bash, zsh.'],
+  [
+    ['replay', 'plan', '--group', 'email-workers', '--from', 'earlest'],
+    '--from "earlest" is not a position (did you mean earliest?): give earliest, latest, an offset such as 1200, a length of time before now such as 30m, 12h or 7d, or an RFC 3339 time such as 2026-01-31T00:00:00Z.',
+  ],
   [['timeline'], 'Give exactly one of --user, --email, --event, --campaign and --reward.'],
   [['suppressions', 'remove'], 'Select the suppressions: give --email, --user, --account, --reason, --since or --until.'],
   [

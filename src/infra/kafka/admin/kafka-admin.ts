@@ -148,6 +148,7 @@ export function createKafkaAdmin(settings: KafkaSettings): LogAdmin & TopicAdmin
       await connected(signal)
     },
     topics: partitionCounts,
+    topicNames: () => request((admin) => admin.listTopics()),
     createTopic: (topic) => request((admin) => create(admin, topic), { topic: topic.name, right: 'Create' }),
     growTopic: async (name, partitions) => {
       const count = (await partitionCounts([name])).get(name)
