@@ -46,6 +46,13 @@ import { addTopicsApply } from './topics-apply.ts'
 import { addTopicsPlan } from './topics-plan.ts'
 import { addTopicsVerify } from './topics-verify.ts'
 
+const HELP = `
+With --json a command prints one JSON object on one line of standard output: npm run -s workerctl -- offsets show --json
+events tail prints one for each event, and lag --watch one for each measurement.
+
+Exit code 0: done. 1: refused or failed, or output was lost because its reader is gone (| head). 2: a command that compares or examines found
+something.`
+
 /**
  * Runs one command; resolves to the exit code: 0 done, 1 refused or failed, 2 where a command that compares found a difference. An error that an operator can resolve is one sentence
  * on standard error.
@@ -72,7 +79,7 @@ export function createProgram(terminal: Terminal): Command {
     .exitOverride()
     .configureOutput({ writeOut: (text) => terminal.out(text.trimEnd()), writeErr: (text) => terminal.err(text.trimEnd()) })
     .showHelpAfterError('(--help shows how it is used)')
-    .addHelpText('after', '\nWith --json a command prints one JSON object on standard output: npm run -s workerctl -- offsets show --json')
+    .addHelpText('after', HELP)
   addStatus(program, terminal)
   addLag(program, terminal)
   addGroups(program, terminal)
