@@ -68,7 +68,10 @@ test('words that nothing has, missing ends and unknown ids are refused with the 
     [['gruop', 'email-workers', ...terms, '--for', '2h'], 'Did you mean group?'],
     [['group', 'email-worker', ...terms, '--for', '2h'], 'did you mean email-workers?'],
     [['channel', 'emial', ...terms, '--for', '2h'], 'did you mean email?'],
-    [['channel', 'leaderboard', '--group', 'email-workers', ...terms, '--for', '2h'], 'email-workers has no channel leaderboard: give one of'],
+    [
+      ['channel', 'leaderboard', '--group', 'email-workers', ...terms, '--for', '2h'],
+      'email-workers has no channel leaderboard: give one of',
+    ],
     [['type', 'user.signedup', ...terms, '--for', '2h'], 'did you mean user.signed_up?'],
     [['channel', 'email', ...terms], 'either --for with a time such as 2h, or --until-resumed'],
     [['channel', 'email', ...terms, '--for', '2h', '--until-resumed'], 'either --for'],
