@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { eventually } from '../support/eventually.ts'
 import { createFixture } from '../support/fixture.ts'
 import { doubledMails } from '../support/mixed-events.ts'
 import { Platform } from '../support/platform.ts'
@@ -44,6 +45,11 @@ test('a replay sends what was missing and nothing twice, and does what its plan 
   expect(await fixture.sql.query('SELECT FROM worker.replay_jobs')).toEqual([])
 
   const id = await replayed(fixture, ...range, '--confirm', '11', ...by)
+  // The ramp keeps most of them waiting for seconds, and what waits is no difference.
+  await eventually('the range is read and intents wait', async () => {
+    const { out } = await workerctlFor(fixture, 'replay', 'show', id)
+    return out.includes('only those that have ended are compared with the plan.\nNo difference so far.') || out
+  })
   const done = await replayIs(fixture, id, 'done')
   await fixture.drained()
   expect(fixture.smtp.mails).toHaveLength(31)
