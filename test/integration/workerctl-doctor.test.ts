@@ -112,7 +112,7 @@ describe('doctor', () => {
     ])
     const unknown = await runWorkerctl(['doctor', '--only', 'databse'], fixture.variables)
     expect(unknown.code).toBe(1)
-    expect(unknown.err).toContain("argument 'databse' is invalid")
+    expect(unknown.err).toContain('There is no check "databse" (did you mean database?)')
   })
 
   test('reports every problem of the configuration, and checks the servers all the same where only the mail path is wrong', async () => {
