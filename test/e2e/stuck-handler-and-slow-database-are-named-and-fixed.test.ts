@@ -29,7 +29,7 @@ test('workerctl status names the event on which a handler is stuck, a hanging st
   const locking = `SELECT FROM worker.progress WHERE group_name = '${mails}' FOR UPDATE`
   await using _holder = await startFrozenTransaction(fixture.databaseUrl, locking)
   const { eventId } = await signUp()
-  const at = `${mails} has stood still since 2\\d{3}-\\S+Z at offset 1 of partition 0 \\(user.signed_up, event ${eventId}\\)`
+  const at = `Group ${mails} has stood still since 2\\d{3}-\\S+Z at offset 1 of partition 0 \\(user.signed_up, event ${eventId}\\)`
   const stuck = await namedFirst(fixture, new RegExp(at))
   expect(stuck.line).toContain('for a lock of')
   expect(await runPrintedSql(fixture, stuck.command)).toEqual([{ pg_terminate_backend: true }])

@@ -70,7 +70,7 @@ export function causeOf(question: CauseQuestion): LagCause | null {
     const what = waiting.replace(/\.$/, '')
     return { is: 'retry', sentence: asSentence(head === null ? what : `${what}; the next record is ${eventText(head)}`) }
   }
-  if (word === 'stalled' && head !== null) return { is: 'event', sentence: `Nothing behind ${eventText(head)} is read.` }
+  if (word === 'stalled' && head !== null) return { is: 'event', sentence: eventSentence(head) }
   const slow = inside?.slow[0]
   const hot = hotCampaignOf(inside?.due ?? [])
   const due = inside?.due.toSorted((a, b) => b.count - a.count)[0]
@@ -109,6 +109,11 @@ export function lockSentence({ pid, application, statement, forMs, by }: Blocked
 /** Such as "offset 12 of partition 0 (user.signed_up, event <id>)". */
 export function eventText({ partition, offset, type, eventId }: Omit<RecordHead, 'timestamp'> & { readonly partition: number }): string {
   return `offset ${offset} of partition ${partition} (${type ?? 'no type in its headers'}${eventId === null ? '' : `, event ${eventId}`})`
+}
+
+/** The event that keeps the others of its partition from being read. */
+export function eventSentence(head: Parameters<typeof eventText>[0]): string {
+  return `Nothing behind ${eventText(head)} is read.`
 }
 
 /** A campaign that most of what is due in one channel belongs to. */

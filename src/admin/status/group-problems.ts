@@ -1,9 +1,10 @@
+import { eventSentence } from '../lag/lag-cause.ts'
 import type { GroupLagReport, PartitionReport } from '../lag/lag-report.ts'
 import { roughly } from '../lag/lag-verdict.ts'
 import { startOf, workerctl, type Problem } from './finding.ts'
 import { isFull } from './full-channel.ts'
 import type { GroupFacts, QuietProcess } from './status-facts.ts'
-import { stillSentence } from './still-sentence.ts'
+import { stillPartitions, stillSentence } from './still-sentence.ts'
 
 /** A group that falls behind is reported when it is so late; seconds. */
 const BEHIND_SECONDS = 60
@@ -62,15 +63,18 @@ function ofReport(
   const isStuck = (one: PartitionReport) => one.stillSince !== null && !isBusy && !isExplained
   const read = partitions.filter(({ owner }) => !quiet.some((one) => owner?.pid === one.pid && owner.host?.startsWith(one.host) === true))
   const stuck = read.filter((one) => (one.word === 'stalled' && !isFilled) || isStuck(one))
-  const [first] = stuck
+  // Sentence, owner and command are about one partition.
+  const first = stillPartitions(stuck)[0] ?? stuck.find(({ next }) => next !== null) ?? stuck[0]
   if (first !== undefined) {
     const seconds = Math.max(...stuck.map((one) => one.secondsBehind))
-    const next = first.next?.eventId ?? null
+    const { next } = first
     const where = `partition ${stuck.map(({ partition }) => partition).toSorted((a, b) => a - b).join(', ')}` // prettier-ignore
-    const still = stillSentence([{ ...report, partitions: read }])
+    const still = stillSentence([{ ...report, partitions: stuck }])
     const isOwner = cause === null || cause.is === 'load' || cause.is === 'backlog' || (still !== null && cause.is === 'event')
-    const why = isOwner ? ownerSentence(first) : ` ${cause.sentence}`
-    const command = next === null ? lagCommand : workerctl(`timeline --event ${next}`)
+    const isEvent = cause?.is === 'event' && next !== null
+    const event = isEvent ? eventSentence({ partition: first.partition, ...next }) : cause?.sentence
+    const why = isOwner ? ownerSentence(first) : ` ${event}`
+    const command = next === null || next.eventId === null ? lagCommand : workerctl(`timeline --event ${next.eventId}`)
     findings.push({
       kind: 'stalled',
       sentence: `${still ?? `Group ${group} reads nothing of ${where}; its oldest record is ${roughly(seconds * 1_000)} old.`}${why}`,

@@ -79,7 +79,7 @@ const campaign = '0c9e6c1f-3b1d-4f0e-8d8a-5f0f7a1e2b33'
 const event = '7b0c1d2e-3f40-4a5b-8c6d-7e8f90a1b2c3'
 const away = { channel: 'email', destination: 'relay', reason: 'relay-credentials-refused', since, waiting: 0 }
 const still = { ...partition, lag: 3n, stillSince: since, next: { offset: 5n, type: 'user.signed_up', eventId: event } }
-const stuck = `stage-email-workers has stood still since 2030-01-31T12:00:00.000Z at offset 5 of partition 0 (user.signed_up, event ${event})`
+const stuck = `Group stage-email-workers has stood still since 2030-01-31T12:00:00.000Z at offset 5 of partition 0 (user.signed_up, event ${event})`
 const blocker = { pid: 99, application: 'psql', state: 'idle in transaction', forMs: 60_000 }
 const waited =
   'UPDATE worker.progress of "kafka-worker accept" (pid 11) has waited 4 s for a lock of "psql" with pid 99 (idle in transaction), whose transaction has been open for 60 s.'
@@ -115,7 +115,7 @@ const cases: readonly (readonly [FindingKind, Partial<StatusFacts>, sentence: st
   ['statement-blocked', { blocked: [{ ...lock, by: { ...blocker, application: 'kafka-worker delivery' } }] }, waited.replace('"psql"', '"kafka-worker delivery"'), `psql "$DATABASE_URL" -c 'SELECT * FROM pg_stat_activity WHERE pid = 99'`],
   ['process-quiet', { quiet: [quiet], ...of({ partitions: [{ ...still, owner }, { ...still, partition: 1, owner, word: 'stalled' }], lag: 900n, secondsBehind: 60, verdict: { word: 'falling-behind', sentence: '' } }) }, 'Process 9470 on a-host is quiet: it has taken no new work since 2030-01-31T12:00:00.000Z, and keeps its partitions.', 'kill -CONT 9470'],
   ['stalled', of({ partitions: [still] }), `${stuck}. It belongs to process 1 on one.`, `timeline --event ${event}`],
-  ['stalled', of({ cause, partitions: [{ ...partition, word: 'stalled', secondsBehind: 300, next: { offset: 5n, type: 'user.signed_up', eventId: event } }] }), 'Group stage-email-workers reads nothing of partition 0; its oldest record is 5 min old. The cause.', `timeline --event ${event}`],
+  ['stalled', of({ cause, partitions: [{ ...partition, word: 'stalled', secondsBehind: 300, next: { offset: 5n, type: 'user.signed_up', eventId: event } }] }), `Group stage-email-workers reads nothing of partition 0; its oldest record is 5 min old. Nothing behind offset 5 of partition 0 (user.signed_up, event ${event}) is read.`, `timeline --event ${event}`],
   ['destination-away', of({ away: [away] }), 'The SMTP relay accepts no mails (relay-credentials-refused, since 2030-01-31T12:00:00.000Z): it refuses the login; correct user and password in SMTP_URL, and restart.', 'doctor --only smtp'],
   ['work-abandoned', { work: [{ group: group.group, held: 0, abandoned: 4 }] }, '4 intents of stage-email-workers are claimed by a worker that is gone, and no daemon takes them back.', 'KAFKA_GROUPS=email-workers npm start'],
   ['dead-letter-flood', letters(50), '50 dead letters of stage-email-workers in the last hour: not-json, type unknown, last at 2030-01-31T12:00:00.000Z.', 'dlq groups --group stage-email-workers --reason not-json'],
@@ -187,6 +187,37 @@ describe('a problem that workerctl status finds', () => {
 
   it('names a command of npm that exists', () => {
     expect(packageJson.scripts).toMatchObject({ start: expect.any(String), workerctl: expect.any(String) })
+  })
+})
+
+describe('two partitions that are stuck', () => {
+  const later = '1a0c1d2e-3f40-4a5b-8c6d-7e8f90a1b2c3'
+  const other = { ...owner, host: 'b-host', pid: 22 }
+  const one = { ...still, lag: 9n, word: 'stalled' as const, secondsBehind: 300 }
+  const another = { ...one, partition: 1, lag: 3n, next: { ...still.next, eventId: later }, owner: other }
+
+  it('are one finding about the one that has stood still for longest: its event, its owner and the command', () => {
+    const longest = { ...another, stillSince: new Date(since.getTime() - 1) }
+    const found = findProblems({ ...well, ...of({ cause, partitions: [one, longest] }) })
+    expect(found).toEqual([
+      {
+        kind: 'stalled',
+        severity: 'bad',
+        sentence: `Group stage-email-workers has stood still since 2030-01-31T11:59:59.999Z at offset 5 of partition 1 (user.signed_up, event ${later}), and 1 more partition. It belongs to process 22 on b-host.`,
+        command: `npm run workerctl -- timeline --event ${later}`,
+      },
+    ])
+  })
+
+  it('are one finding about an event that is known, while nobody knows since when they stand still', () => {
+    const unknown = { ...one, stillSince: null, next: null }
+    const found = findProblems({ ...well, ...of({ cause, partitions: [unknown, { ...another, stillSince: null }] }) })
+    expect(found.map(({ sentence, command }) => [sentence, command])).toEqual([
+      [
+        `Group stage-email-workers reads nothing of partition 0, 1; its oldest record is 5 min old. Nothing behind offset 5 of partition 1 (user.signed_up, event ${later}) is read.`,
+        `npm run workerctl -- timeline --event ${later}`,
+      ],
+    ])
   })
 })
 
