@@ -40,17 +40,21 @@ export async function withKafka<Result>(
   }
 }
 
-/** Works with the database and disconnects. A command that reads a whole table passes its own statement timeout. */
+/**
+ * Works with the database and disconnects. A command that reads a whole table passes its own statement timeout, and one that reads on without
+ * what is locked its own for locks.
+ */
 export async function withDatabase<Result>(
   config: Config,
   work: (database: Database) => Promise<Result>,
-  { statementTimeoutMs = config.database.statementTimeoutMs } = {},
+  { statementTimeoutMs = config.database.statementTimeoutMs, lockTimeoutMs }: { statementTimeoutMs?: number; lockTimeoutMs?: number } = {},
 ): Promise<Result> {
   const database = openDatabase({
     connection: config.database.connection,
     max: 1,
     applicationName: 'workerctl',
     statementTimeoutMs,
+    ...(lockTimeoutMs === undefined ? {} : { lockTimeoutMs }),
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
     wholeTables: true,
   })

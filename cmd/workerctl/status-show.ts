@@ -17,6 +17,9 @@ import { differenceFound } from './topics-wanted.ts'
 /** The entries of the findings, by kind. */
 const RUNBOOK = 'Runbook: docs/guide/runbook.md#findings-of-workerctl-status'
 
+/** Paid once for each table that stays locked; all of them together still leave an answer within half a minute. */
+const LOCK_TIMEOUT_MS = 2_000
+
 const HELP = `
 The first line is the worst thing that is wrong, with the command that fixes it or shows what to decide; the next lines are the rest in the
 order of badness. Reads Kafka and the database, works beside running daemons and without any, and changes nothing. A server that does not answer is
@@ -43,11 +46,15 @@ export function addStatus(parent: Command, terminal: Terminal): void {
 async function read(terminal: Terminal): Promise<StatusReport> {
   const { config, groups } = configure(terminal)
   const scope = { groups, named: config.kafka.groups, channels: channelWords, clock: systemClock }
-  const facts = await withDatabase(config, (opened) => {
-    const counted = { channels: channelNames, countOutbox: (most: number) => countOutbox(opened.sql, most) }
-    const database = createStatusDatabase(opened, counted)
-    return gatherFacts({ database, withKafka: (work) => withKafka(config, work) }, scope)
-  })
+  const facts = await withDatabase(
+    config,
+    (opened) => {
+      const counted = { channels: channelNames, countOutbox: (most: number) => countOutbox(opened.sql, most) }
+      const database = createStatusDatabase(opened, counted)
+      return gatherFacts({ database, withKafka: (work) => withKafka(config, work) }, scope)
+    },
+    { lockTimeoutMs: LOCK_TIMEOUT_MS },
+  )
   return reportStatus(facts, systemClock.now())
 }
 

@@ -7,7 +7,7 @@ import { namedByStatus, operatorStatus } from '../support/operator-status.ts'
 import { Platform } from '../support/platform.ts'
 import { runWorkerctl } from '../integration/workerctl-fixture.ts'
 
-test('workerctl status says that nothing is wrong while nothing is, then names a held lock, a missing topic and servers that do not answer', async () => {
+test('workerctl status says that nothing is wrong while nothing is, then names held locks, without what they hide, a missing topic and servers that do not answer', async () => {
   await using fixture = await createFixture({ partitions: 1 })
   await using tool = await topicTool(inject('kafkaBootstrap'))
   const platform = new Platform(fixture.sql)
@@ -34,6 +34,21 @@ test('workerctl status says that nothing is wrong while nothing is, then names a
     const blocked = await namedByStatus(fixture, 'statement-blocked')
     expect(blocked).toMatchObject({ at: 0, code: 2, command: `psql "$DATABASE_URL" -c 'SELECT pg_terminate_backend(${session?.pid})'` })
     expect(blocked.sentence).toContain(`for a lock of "test" with pid ${session?.pid} (idle in transaction)`)
+  })
+  await fixture.drained()
+
+  // What cannot be read for a lock hides nothing else, and is no server that is away.
+  await fixture.transaction(async (tx) => {
+    const [session] = await tx.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+    await tx.query('LOCK TABLE worker.intents, worker.progress IN ACCESS EXCLUSIVE MODE')
+    const { code, findings, groups } = await operatorStatus(fixture)
+    expect(code).toBe(2)
+    const kinds = findings.map(({ kind }) => kind)
+    expect([kinds[0], kinds.at(-1)]).toEqual(['statement-blocked', 'facts-unread'])
+    expect(kinds.filter((kind) => kind.endsWith('-away'))).toEqual([])
+    expect(findings[0]).toMatchObject({ command: `psql "$DATABASE_URL" -c 'SELECT pg_terminate_backend(${session?.pid})'` })
+    expect(findings.at(-1)?.sentence).toMatch(/due intents.*: another session keeps worker\.intents and worker\.progress locked\.$/)
+    expect(groups).toContainEqual(expect.objectContaining({ group: mails, members: 1, lag: expect.anything(), deadLetters: 0, due: null }))
   })
   await fixture.drained()
 

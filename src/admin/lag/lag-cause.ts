@@ -73,7 +73,7 @@ export function causeOf(question: CauseQuestion): LagCause | null {
   if (word === 'stalled' && head !== null) return { is: 'event', sentence: eventSentence(head) }
   const slow = inside?.slow[0]
   const hot = hotCampaignOf(inside?.due ?? [])
-  const due = inside?.due.toSorted((a, b) => b.count - a.count)[0]
+  const due = inside?.due?.toSorted((a, b) => b.count - a.count)[0]
   if (slow !== undefined && paused.includes('recalculations-late'))
     return {
       is: 'recalculation',

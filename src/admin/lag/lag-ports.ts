@@ -61,7 +61,8 @@ export interface SlowCampaign {
 
 /** What the database knows of a group. */
 export interface GroupInside {
-  readonly due: readonly DueWork[]
+  /** Null while it could not be read, where the rest could. */
+  readonly due: readonly DueWork[] | null
   readonly away: readonly AwayDestination[]
   readonly slow: readonly SlowCampaign[]
   /** By partition, how long ago its progress row last moved; by the database's clock, in milliseconds. */
@@ -71,7 +72,7 @@ export interface GroupInside {
 /**
  * A session of a daemon that waits for a lock, and the session that holds it. Times are null where the role may not see them. Without `pid`
  * no daemon waits at this moment, because each gives up after a few seconds and tries again later: the session has held locks on our
- * tables for more than those few seconds.
+ * tables for more than those few seconds, or for a second one that also keeps readers waiting.
  */
 export interface BlockedStatement {
   readonly pid: number | null
@@ -93,6 +94,14 @@ export interface InsideReader {
   readonly inside: (group: string, topic: string, limits: { readonly due: number; readonly campaigns: number }) => Promise<GroupInside>
   /** At most 20 that wait and, behind them, 20 that hold locks. */
   readonly blocked: () => Promise<readonly BlockedStatement[]>
+}
+
+/** What {@link InsideReader} reads, each part by itself: `due` and `away` read intents. */
+export interface InsideParts extends Pick<InsideReader, 'blocked'> {
+  readonly due: (group: string, limits: { readonly due: number; readonly campaigns: number }) => Promise<readonly DueWork[]>
+  readonly away: (group: string) => Promise<readonly AwayDestination[]>
+  readonly slow: (group: string) => Promise<readonly SlowCampaign[]>
+  readonly idleMs: (group: string, topic: string) => Promise<ReadonlyMap<number, number>>
 }
 
 /** A channel as sentences need it. */

@@ -184,7 +184,7 @@ export function reportLag(
 function soleAway(inside: GroupInside | null, channels: readonly ChannelWords[]): Blocked | null {
   for (const { channel, destination, reason, since } of inside?.away ?? []) {
     const words = channels.find(({ name, sole }) => name === channel && sole === destination)
-    const due = inside?.due.find((work) => work.channel === channel)
+    const due = inside?.due?.find((work) => work.channel === channel)
     if (words === undefined || due === undefined) continue
     const { destination: name, deliveries } = words
     const why = `the ${name} has accepted none since ${since.toISOString()} (${reason ?? 'unavailable'}).`

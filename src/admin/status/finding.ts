@@ -31,6 +31,7 @@ const warnings = [
   'mails-held',
   'intents-dead',
   'dead-letters',
+  'facts-unread',
 ] as const
 
 /** What may be wrong, worst first, so that no warning precedes what is bad; docs/guide/workerctl.md explains each. */

@@ -2,8 +2,9 @@ import type { Clock } from '../../std/clock.ts'
 import { asSentence, messageOf } from '../../std/failure.ts'
 import { SqlError } from '../../std/sql.ts'
 import { databaseSentence } from '../database-sentence.ts'
-import type { OperatorGroup } from '../operator-group.ts'
+import { deadIntentsFact, deadLettersFact, openWorkFact, outboxFact, pausesFact, schemaFact, sessionsFact } from './facts-of-tables.ts'
 import { gatherGroups, type StatusScope } from './gather-groups.ts'
+import { createFactReads, type FactReads } from './read-facts.ts'
 import type { GroupFacts, StatusFacts } from './status-facts.ts'
 import type { StatusDatabase, StatusServers } from './status-ports.ts'
 
@@ -13,15 +14,16 @@ const ROUND_TRIPS = 3
 
 /**
  * What each server says; one that does not answer, or refuses us, is a sentence, and hides nothing of the other. Without the schema that this build
- * needs, and where a statement fails on the way, nothing counts of the database but the sessions that block others, and of Kafka only whether it
- * answers: groups are judged by rows.
+ * needs, and where it is lost on the way, nothing counts of the database but the sessions that block others, and of Kafka only whether it answers:
+ * groups are judged by rows. Facts of a table that stays locked, or whose statement is cancelled, are missing by themselves, and named.
  */
 export async function gatherFacts(servers: StatusServers, scope: StatusScope): Promise<StatusFacts> {
   const { database } = servers
-  const schema = await refusalOf(() => database.requireSchema())
+  const reads = createFactReads()
+  const schema = await refusalOf(() => reads.readOr(schemaFact, undefined, () => database.requireSchema()))
   if (schema !== null) return withoutRows(servers, scope, schema)
   try {
-    return await ofBoth(servers, scope)
+    return await ofBoth(servers, scope, reads)
   } catch (error) {
     if (!(error instanceof SqlError)) throw error
     // They may be why the statement failed, unless there was no answer at all.
@@ -37,17 +39,18 @@ async function withoutRows({ withKafka }: StatusServers, { groups, channels }: S
   return { ...nothing, channels, database, schema, kafka: kafka?.sentence ?? null }
 }
 
-async function ofBoth({ database, withKafka }: StatusServers, scope: StatusScope): Promise<StatusFacts> {
-  const { groups, channels, clock } = scope
-  const found = await ofDatabase(database, groups, clock)
+async function ofBoth({ database, withKafka }: StatusServers, scope: StatusScope, reads: FactReads): Promise<StatusFacts> {
+  const { channels } = scope
+  const found = await ofDatabase(database, scope, reads)
   let all: readonly GroupFacts[] = []
   const kafka = await refusalOf(async () => {
-    all = await withKafka((admin) => gatherGroups(scope, admin, database))
+    all = await withKafka((admin) => gatherGroups(scope, admin, database, reads))
   })
   if (kafka?.isDatabase === true) throw kafka.error
   // A second look: a statement gives up after some seconds, and is tried again.
-  const blocked = [...found.blocked, ...(await database.inside.blocked())]
-  return { ...nothing, ...found, channels, blocked, groups: all, kafka: kafka?.sentence ?? null }
+  const again = await reads.readOr(sessionsFact, [], () => database.inside.blocked())
+  const blocked = [...found.blocked, ...again]
+  return { ...nothing, ...found, channels, blocked, groups: all, kafka: kafka?.sentence ?? null, unread: reads.unread() }
 }
 
 /** Nothing is known and nothing is wrong. */
@@ -55,6 +58,7 @@ const nothing: Omit<StatusFacts, 'channels'> = {
   database: null,
   schema: null,
   kafka: null,
+  unread: [],
   groups: [],
   blocked: [],
   slow: [],
@@ -72,18 +76,18 @@ type DatabaseFacts = Pick<
   'blocked' | 'slow' | 'quiet' | 'roundTripMs' | 'deadIntents' | 'deadLetters' | 'work' | 'outbox' | 'pauses'
 >
 
-async function ofDatabase(database: StatusDatabase, groups: readonly OperatorGroup[], clock: Clock): Promise<DatabaseFacts> {
+async function ofDatabase(database: StatusDatabase, { groups, clock }: StatusScope, reads: FactReads): Promise<DatabaseFacts> {
   const { reader, inside, pauses } = database
   return {
-    blocked: await inside.blocked(),
-    slow: await reader.slowSessions(),
-    quiet: await reader.quietProcesses(),
-    roundTripMs: await shortestRoundTrip(database, clock),
-    deadIntents: await reader.deadIntents(),
-    deadLetters: await reader.deadLetters(MOST_DEAD_LETTERS),
-    work: await reader.openWork(groups.map(({ id }) => id)),
-    outbox: await database.countOutbox(MOST_OUTBOX_ROWS),
-    pauses: await pauses.active(),
+    blocked: await reads.readOr(sessionsFact, [], () => inside.blocked()),
+    slow: await reads.readOr(sessionsFact, [], () => reader.slowSessions()),
+    quiet: await reads.readOr(sessionsFact, [], () => reader.quietProcesses()),
+    roundTripMs: await reads.readOr(sessionsFact, null, () => shortestRoundTrip(database, clock)),
+    deadIntents: await reads.readOr(deadIntentsFact, [], () => reader.deadIntents()),
+    deadLetters: await reads.readOr(deadLettersFact, [], () => reader.deadLetters(MOST_DEAD_LETTERS)),
+    work: await reads.readOr(openWorkFact, [], () => reader.openWork(groups.map(({ id }) => id))),
+    outbox: await reads.readOr(outboxFact, null, () => database.countOutbox(MOST_OUTBOX_ROWS)),
+    pauses: await reads.readOr(pausesFact, [], () => pauses.active()),
   }
 }
 

@@ -1,4 +1,5 @@
 import { lockSentence } from '../lag/lag-cause.ts'
+import type { BlockedStatement } from '../lag/lag-ports.ts'
 import type { GroupLagReport } from '../lag/lag-report.ts'
 import { roughly } from '../lag/lag-verdict.ts'
 import { psql, workerctl, type Problem } from './finding.ts'
@@ -30,18 +31,23 @@ export function findServerProblems({ database, schema, kafka, groups, ...facts }
     const sentence = `Process ${pid} on ${host} is quiet: it has taken no new work since ${since.toISOString()}, and keeps its partitions.`
     findings.push({ kind: 'process-quiet', sentence, command: `kill -CONT ${pid}` })
   }
-  return [...findings, ...ofBlocked({ ...facts, groups }), ...ofSlow({ ...facts, groups })]
+  return [...findings, ...ofBlocked({ ...facts, groups }), ...ofSlow({ ...facts, groups }), ...ofUnread(facts.unread)]
 }
 
-/** The longest wait for a lock, with the events that stand still meanwhile. */
-function ofBlocked({ blocked, groups }: Pick<StatusFacts, 'blocked' | 'groups'>): readonly Problem[] {
+/** The longest wait for a lock, with the events that stand still meanwhile; without one, the locks that kept status itself from reading. */
+function ofBlocked({ blocked, groups, unread }: Pick<StatusFacts, 'blocked' | 'groups' | 'unread'>): readonly Problem[] {
   const still = stillSentence(reportsOf(groups))
-  const held = blocked.filter(({ pid, forMs }) => (pid === null ? still !== null : forMs === null || forMs >= BLOCKED_MS))
+  const locked = new Set(unread.filter(({ isLocked }) => isLocked).map(({ table }) => table))
+  const isHeld = ({ statement }: BlockedStatement) => statement?.split(', ').some((table) => locked.has(table)) === true
+  const waiting = blocked.filter(({ pid, forMs }) => pid !== null && (forMs === null || forMs >= BLOCKED_MS))
+  const holding = blocked.filter((one) => one.pid === null && !waiting.some(({ by }) => by.pid === one.by.pid))
+  const held = [...waiting, ...holding.filter((one) => still !== null || isHeld(one))]
   const [longest, ...others] = [...new Map(held.map((one) => [one.pid ?? -one.by.pid, one])).values()].toSorted(
     (one, other) => (other.forMs ?? 0) - (one.forMs ?? 0),
   )
   if (longest === undefined) return []
-  const more = others.length === 0 ? '' : ` ${others.length} more wait for a lock.`
+  const waits = others.filter(({ pid }) => pid !== null).length
+  const more = waits === 0 ? '' : ` ${waits} more wait for a lock.`
   const isAccept = longest.pid === null || held.some(({ application }) => application === ACCEPT)
   const sentence = `${lockSentence(longest)}${more}${isAccept && still !== null ? ` ${still}` : ''}`
   return [{ kind: 'statement-blocked', sentence, command: psql(isOurs(longest.by.application) ? sessionOf(longest.by.pid) : `SELECT pg_terminate_backend(${longest.by.pid})`) }] // prettier-ignore
@@ -66,6 +72,24 @@ function ofSlow({ slow, roundTripMs, groups }: Pick<StatusFacts, 'slow' | 'round
     })
   }
   return findings
+}
+
+/** What is missing in this status although the database answers, by why: one finding each. */
+function ofUnread(unread: StatusFacts['unread']): readonly Problem[] {
+  return [...Map.groupBy(unread, ({ isLocked }) => isLocked)].map(([isLocked, alike]) => {
+    const facts = listed(alike.map(({ fact }) => fact))
+    const tables = listed([...new Set(alike.map(({ table }) => table))])
+    const why = isLocked ? `another session keeps ${tables} locked` : `statements on ${tables} were cancelled before they ended`
+    return { kind: 'facts-unread', sentence: `Some facts could not be read (${facts}): ${why}.`, command: psql(SESSIONS) }
+  })
+}
+
+/** Each session with those that it waits for. */
+const SESSIONS =
+  'SELECT pid, pg_blocking_pids(pid) AS blocked_by, application_name, state, query FROM pg_stat_activity WHERE datname = current_database()'
+
+function listed(names: readonly string[]): string {
+  return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
 }
 
 function reportsOf(groups: readonly GroupFacts[]): readonly GroupLagReport[] {

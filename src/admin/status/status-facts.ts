@@ -55,6 +55,16 @@ export interface OutboxFacts {
   readonly oldestSeconds: number
 }
 
+/** Something of the database that was not read, because a table stayed locked or the statement was cancelled. */
+export interface UnreadFact {
+  /** In words, such as "dead letters". */
+  readonly fact: string
+  /** Qualified: the one that is locked, or that the statement reads. */
+  readonly table: string
+  /** Otherwise the statement was cancelled. */
+  readonly isLocked: boolean
+}
+
 export interface GroupFacts {
   /** As `KAFKA_GROUPS` names it. */
   readonly name: string
@@ -62,11 +72,11 @@ export interface GroupFacts {
   readonly topic: string
   /** Null while Kafka or the database does not answer. */
   readonly report: GroupLagReport | null
-  /** By the progress rows, which decide where the group continues. */
+  /** By the progress rows, which decide where the group continues; empty where they were not read. */
   readonly offsets: readonly PartitionOffsets[]
   /** The topic does not exist. */
   readonly isMissing: boolean
-  /** This environment runs it, or some daemon has. */
+  /** This environment runs it, or some daemon has, as far as progress rows were read. */
   readonly isExpected: boolean
 }
 
@@ -76,6 +86,8 @@ export interface StatusFacts {
   readonly database: string | null
   readonly schema: string | null
   readonly kafka: string | null
+  /** What is missing here although the database answers. */
+  readonly unread: readonly UnreadFact[]
   readonly groups: readonly GroupFacts[]
   readonly blocked: readonly BlockedStatement[]
   readonly slow: readonly SlowSession[]

@@ -1,5 +1,5 @@
 import type { LogAdmin } from '../../ingest/log-admin.ts'
-import type { GroupReader, InsideReader } from '../lag/lag-ports.ts'
+import type { GroupReader, InsideParts } from '../lag/lag-ports.ts'
 import type { ProgressAdmin } from '../offsets/progress-admin.ts'
 import type { PauseAdmin } from '../pauses/pause-admin.ts'
 import type { DeadIntents, OpenWork, OutboxFacts, QuietProcess, RecentDeadLetters, SlowSession } from './status-facts.ts'
@@ -23,7 +23,7 @@ export interface StatusDatabase {
   /** Reads at most `most` rows of each kind. */
   countOutbox(most: number): Promise<OutboxFacts>
   readonly reader: StatusReader
-  readonly inside: InsideReader
+  readonly inside: InsideParts
   readonly pauses: Pick<PauseAdmin, 'active'>
   readonly progress: Pick<ProgressAdmin, 'readProgress'>
 }

@@ -1,5 +1,6 @@
 import type { GroupLagReport } from '../lag/lag-report.ts'
 import { findProblems } from './find-problems.ts'
+import { deadLettersFact } from './facts-of-tables.ts'
 import type { Finding } from './finding.ts'
 import type { OutboxFacts, StatusFacts } from './status-facts.ts'
 
@@ -7,8 +8,8 @@ import type { OutboxFacts, StatusFacts } from './status-facts.ts'
 export interface GroupStatus extends Partial<GroupLagReport> {
   readonly group: string
   readonly topic: string
-  /** Open dead letters of the last 24 hours. */
-  readonly deadLetters: number
+  /** Open dead letters of the last 24 hours; null where they were not read. */
+  readonly deadLetters: number | null
 }
 
 /** What every view of the status shows. */
@@ -36,6 +37,7 @@ export function reportStatus(facts: StatusFacts, now: number): StatusReport {
   }
 }
 
-function lettersOf({ deadLetters }: StatusFacts, group: string): number {
+function lettersOf({ deadLetters, unread }: StatusFacts, group: string): number | null {
+  if (unread.some(({ fact }) => fact === deadLettersFact.fact)) return null
   return deadLetters.filter((one) => one.group === group).reduce((sum, { day }) => sum + day, 0)
 }

@@ -54,7 +54,7 @@ test('the inside of a group has what is due by channel with its largest campaign
     },
     { channel: 'webhook', count: 2, campaignCount: 1, campaigns: [{ campaignId: campaign(8), count: 2 }] },
   ])
-  expect(Math.round((due[0]?.oldestMs ?? 0) / 10_000)).toBe(60)
+  expect(Math.round((due?.[0]?.oldestMs ?? 0) / 10_000)).toBe(60)
 })
 
 test('destinations that are away, slow campaigns and idle partitions are those of the group', async () => {
@@ -106,7 +106,7 @@ test('the inside of a group costs the same however many intents are due', async 
     return db.transaction(async (tx) => {
       const before = await readSoFar(tx)
       const { due } = await createInsideReader(tx, channelNames).inside(group, 'domain-events', limits)
-      return { due: due[0]?.count, rows: (await readSoFar(tx)) - before }
+      return { due: due?.[0]?.count, rows: (await readSoFar(tx)) - before }
     })
   }
   await intents(10_000)
@@ -159,4 +159,16 @@ test('a session that holds locks on our tables is named even while no daemon wai
     })
   })
   expect(await reader.blocked()).toEqual([])
+})
+
+test('a session that has locked a whole table for a second is named sooner than one that has locked rows', async () => {
+  const reader = createInsideReader(db.sql, channelNames)
+  await db.transaction(async (rows) => {
+    await rows.query(`LOCK TABLE worker.outcomes IN ROW EXCLUSIVE MODE`)
+    await db.transaction(async (tx) => {
+      const [session] = await tx.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+      await tx.query('LOCK TABLE worker.dead_letters IN ACCESS EXCLUSIVE MODE')
+      await expect.poll(() => reader.blocked()).toMatchObject([{ pid: null, statement: 'worker.dead_letters', by: { pid: session?.pid } }])
+    })
+  })
 })

@@ -1,4 +1,11 @@
-import type { AwayDestination, BlockedStatement, GroupInside, InsideReader, SlowCampaign } from '../../../admin/lag/lag-ports.ts'
+import type {
+  AwayDestination,
+  BlockedStatement,
+  GroupInside,
+  InsideParts,
+  InsideReader,
+  SlowCampaign,
+} from '../../../admin/lag/lag-ports.ts'
 import type { Sql } from '../../../std/sql.ts'
 import { statementName } from '../client/statement-name.ts'
 import { isDeferred } from '../intents/deferred.ts'
@@ -10,27 +17,41 @@ const MOST_WAITING = 1_000
 const MOST_BLOCKED = 20
 /** As long as a daemon waits for a lock. */
 const HELD_SECONDS = 5
+/** Of a lock that also keeps readers waiting, which no daemon takes. */
+const HELD_ALONE_SECONDS = 1
 
 /** What waits, and for what, as the tables and sessions of the database show it. Throws SqlError. */
 export function createInsideReader(sql: Sql, channels: readonly string[]): InsideReader {
+  const parts = createInsideParts(sql, channels)
   return {
-    inside: async (group, topic, limits): Promise<GroupInside> => {
+    inside: async (group, topic, limits): Promise<GroupInside> => ({
+      due: await parts.due(group, limits),
+      away: await parts.away(group),
+      slow: await parts.slow(group),
+      idleMs: await parts.idleMs(group, topic),
+    }),
+    blocked: parts.blocked,
+  }
+}
+
+/** The same in parts, for a reader who goes on without those that are locked. Throws SqlError. */
+export function createInsideParts(sql: Sql, channels: readonly string[]): InsideParts {
+  return {
+    due: async (group, limits) => {
       const due = await sql.query<DueRow>(dueStatement, [group, channels, limits.due, limits.campaigns])
-      const away = await sql.query<AwayDestination>(awayStatement, [group, MOST_LISTED, MOST_WAITING, channels])
-      const slow = await sql.query<SlowCampaign>(slowStatement, [group, MOST_LISTED])
+      return due.map(({ channel, count, campaignCount, oldestMs, campaigns, counts }) => ({
+        channel,
+        count,
+        campaignCount,
+        oldestMs,
+        campaigns: campaigns.map((campaignId, index) => ({ campaignId, count: counts[index] ?? 0 })),
+      }))
+    },
+    away: (group) => sql.query<AwayDestination>(awayStatement, [group, MOST_LISTED, MOST_WAITING, channels]),
+    slow: (group) => sql.query<SlowCampaign>(slowStatement, [group, MOST_LISTED]),
+    idleMs: async (group, topic) => {
       const idle = await sql.query<{ partition: number; ms: number }>(idleStatement, [group, topic])
-      return {
-        due: due.map(({ channel, count, campaignCount, oldestMs, campaigns, counts }) => ({
-          channel,
-          count,
-          campaignCount,
-          oldestMs,
-          campaigns: campaigns.map((campaignId, index) => ({ campaignId, count: counts[index] ?? 0 })),
-        })),
-        away,
-        slow,
-        idleMs: new Map(idle.map(({ partition, ms }) => [partition, ms])),
-      }
+      return new Map(idle.map(({ partition, ms }) => [partition, ms]))
     },
     blocked: async (): Promise<readonly BlockedStatement[]> => {
       const rows = await sql.query<BlockedRow>(blockedStatement, [MOST_BLOCKED])
@@ -41,7 +62,7 @@ export function createInsideReader(sql: Sql, channels: readonly string[]): Insid
         forMs,
         by: holderOf(by),
       }))
-      const holders = await sql.query<Holder & { tables: string }>(holdersStatement, [MOST_BLOCKED, HELD_SECONDS])
+      const holders = await sql.query<Holder & { tables: string }>(holdersStatement, [MOST_BLOCKED, HELD_SECONDS, HELD_ALONE_SECONDS])
       const held = holders.map(({ tables, ...by }) => ({ pid: null, application: null, statement: tables, forMs: null, by: holderOf(by) }))
       return [...waiting, ...held.filter(({ by }) => !waiting.some((one) => one.by.pid === by.pid))]
     },
@@ -150,7 +171,7 @@ SELECT a.pid AS "byPid", a.application_name AS "byApplication", a.state AS "bySt
  WHERE l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
    AND l.mode IN ('RowShareLock', 'RowExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
    AND c.relname NOT IN ('outbox', 'suppressions') AND a.application_name NOT LIKE 'kafka-worker %'
-   AND a.xact_start < clock_timestamp() - $2::float8 * interval '1 second'
+   AND a.xact_start < clock_timestamp() - interval '1 second' * CASE l.mode WHEN 'AccessExclusiveLock' THEN $3::float8 ELSE $2::float8 END
  GROUP BY a.pid, a.application_name, a.state, a.xact_start
  ORDER BY a.xact_start
  LIMIT $1`

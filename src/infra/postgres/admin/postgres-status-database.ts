@@ -1,7 +1,7 @@
 import type { StatusDatabase } from '../../../admin/status/status-ports.ts'
 import type { Database } from '../../../std/sql.ts'
 import { checkSchema } from '../schema/schema-check.ts'
-import { createInsideReader } from './postgres-inside-reader.ts'
+import { createInsideParts } from './postgres-inside-reader.ts'
 import { createPauseAdmin } from './postgres-pause-admin.ts'
 import { createProgressAdmin } from './postgres-progress-admin.ts'
 import { createStatusReader } from './postgres-status-reader.ts'
@@ -17,7 +17,7 @@ export function createStatusDatabase(
     roundTrip: async () => void (await sql.query('SELECT 1')),
     countOutbox,
     reader: createStatusReader(sql),
-    inside: createInsideReader(sql, channels),
+    inside: createInsideParts(sql, channels),
     pauses: createPauseAdmin(database),
     progress: createProgressAdmin(database),
   }

@@ -15,6 +15,8 @@ export interface DatabaseSettings {
   readonly applicationName: string
   /** The server gives a statement up after this; we give the connection up when even that word does not arrive. */
   readonly statementTimeoutMs: number
+  /** For one lock; five seconds when not given. */
+  readonly lockTimeoutMs?: number
   /** For connecting, for the settings of a new connection, and for waiting until one of `max` connections is free. */
   readonly connectTimeoutMs: number
   /** Statements may read whole tables; without it no plan does that where an index fits. */
@@ -44,7 +46,11 @@ export function createConnectGate(): FailureGate<SqlError> {
  */
 export function openDatabase(settings: DatabaseSettings, onTrouble: (cause: string) => void = () => {}): Database {
   const { platformSchema = DEFAULT_PLATFORM_SCHEMA } = settings.connection
-  const timeouts = { statementMs: settings.statementTimeoutMs, lockMs: LOCK_TIMEOUT_MS, idleInTransactionMs: IDLE_IN_TRANSACTION_MS }
+  const timeouts = {
+    statementMs: settings.statementTimeoutMs,
+    lockMs: settings.lockTimeoutMs ?? LOCK_TIMEOUT_MS,
+    idleInTransactionMs: IDLE_IN_TRANSACTION_MS,
+  }
   const settle = { text: sessionSettings(platformSchema, timeouts, settings.wholeTables), query_timeout: settings.connectTimeoutMs }
   const pool = new Pool({
     ...driverConnection(settings.connection),

@@ -49,6 +49,7 @@ const well: StatusFacts = {
   database: null,
   schema: null,
   kafka: null,
+  unread: [],
   groups: [group],
   blocked: [],
   slow: [],
@@ -96,6 +97,9 @@ const full = {
   partitions: [{ ...still, word: 'stalled' as const, secondsBehind: 70 }],
 }
 
+const SESSIONS =
+  'SELECT pid, pg_blocking_pids(pid) AS blocked_by, application_name, state, query FROM pg_stat_activity WHERE datname = current_database()'
+
 const cases: readonly (readonly [FindingKind, Partial<StatusFacts>, sentence: string, command: string])[] = [
   ['database-away', { database: 'The database does not answer.' }, 'The database does not answer.', 'doctor --only database'],
   ['kafka-away', { kafka: 'No broker answers.' }, 'No broker answers.', 'doctor --only login'],
@@ -134,10 +138,12 @@ const cases: readonly (readonly [FindingKind, Partial<StatusFacts>, sentence: st
   ['intents-dead', { deadIntents: [dead(2, 'reward', 'no-endpoint'), dead(3, 'mail', null)] }, '5 intents of stage-email-workers ended dead in the last 24 hours: 3 mail (no reason); 2 reward (no-endpoint), last at 2030-01-31T12:00:00.000Z.', 'intents list --group stage-email-workers --state dead'],
   ['dead-letters', letters(1), '1 dead letter of stage-email-workers in the last hour: not-json, type unknown, last at 2030-01-31T12:00:00.000Z.', 'dlq groups --group stage-email-workers --reason not-json'],
   ['dead-letter-flood', letters(20, 20, 6, 4), '50 dead letters of stage-email-workers in the last hour: 20 not-json, type type-0; 20 not-json, type type-1; 6 not-json, type type-2; and 1 more kind, last at 2030-01-31T12:00:00.000Z.', 'dlq groups --group stage-email-workers --reason not-json'],
+  ['facts-unread', { unread: [{ fact: 'dead letters', table: 'worker.dead_letters', isLocked: true }] }, 'Some facts could not be read (dead letters): another session keeps worker.dead_letters locked.', `psql "$DATABASE_URL" -c '${SESSIONS}'`],
+  ['facts-unread', { unread: [{ fact: 'dead intents', table: 'worker.intents', isLocked: false }, { fact: 'due intents', table: 'worker.intents', isLocked: false }, { fact: 'pauses', table: 'worker.pauses', isLocked: false }] }, 'Some facts could not be read (dead intents, due intents and pauses): statements on worker.intents and worker.pauses were cancelled before they ended.', `psql "$DATABASE_URL" -c '${SESSIONS}'`],
 ] // prettier-ignore
 
 /** All others are bad. */
-const warnings = new Set<FindingKind>(['endpoint-away', 'paused', 'outbox-late', 'outbox-failed', 'recalculation-slow', 'statement-slow', 'mails-held', 'intents-dead', 'dead-letters']) // prettier-ignore
+const warnings = new Set<FindingKind>(['endpoint-away', 'paused', 'outbox-late', 'outbox-failed', 'recalculation-slow', 'statement-slow', 'mails-held', 'intents-dead', 'dead-letters', 'facts-unread']) // prettier-ignore
 
 const program = createProgram({ environment: {}, out: () => undefined, err: () => undefined, columns: null, ask: null })
 const commands = new Map(leavesOf(program, []))
@@ -187,6 +193,31 @@ describe('a problem that workerctl status finds', () => {
 
   it('names a command of npm that exists', () => {
     expect(packageJson.scripts).toMatchObject({ start: expect.any(String), workerctl: expect.any(String) })
+  })
+})
+
+describe('a lock that kept status from reading', () => {
+  const unread = [{ fact: 'dead letters', table: 'worker.dead_letters', isLocked: true }]
+  const holding = { pid: null, application: null, statement: 'worker.dead_letters, worker.progress', forMs: null, by: blocker }
+
+  it('is said with its holder although no daemon waits for it', () => {
+    const found = findProblems({ ...well, unread, blocked: [holding] })
+    expect(found.map(({ kind }) => kind)).toEqual(['statement-blocked', 'facts-unread'])
+    expect(found[0]).toMatchObject({
+      sentence:
+        'Locks of worker.dead_letters, worker.progress are held by "psql" with pid 99 (idle in transaction), whose transaction has been open for 60 s.',
+      command: `psql "$DATABASE_URL" -c 'SELECT pg_terminate_backend(99)'`,
+    })
+  })
+
+  it('is not that of a session that holds others', () => {
+    const found = findProblems({ ...well, unread, blocked: [{ ...holding, statement: 'worker.progress' }] })
+    expect(found.map(({ kind }) => kind)).toEqual(['facts-unread'])
+  })
+
+  it('is said once with the daemon that waits for it, whichever was seen first', () => {
+    const found = findProblems({ ...well, unread, blocked: [holding, { ...lock, by: blocker }] })
+    expect(found[0]?.sentence).toBe(waited)
   })
 })
 

@@ -29,8 +29,8 @@ const kafkaAway = new OperatorError('no broker answers')
 interface Faults {
   readonly schema?: Error | null
   readonly kafka?: Error | null
-  /** One call that fails, and how. */
-  readonly failing?: { readonly call: string; readonly error: Error } | null
+  /** Calls that fail, and how. */
+  readonly failing?: { readonly call: string | RegExp; readonly error: Error } | null
 }
 
 /** Servers that note what is read, in order; `email-workers` and `analytics-workers` have run, and there is no topic `audit-events`. */
@@ -39,7 +39,7 @@ function setUp({ schema = null, kafka = null, failing = null }: Faults = {}) {
   const slept: number[] = []
   const answer = async <Value>(call: string, value: Value): Promise<Value> => {
     calls.push(call)
-    if (call === failing?.call) throw failing.error
+    if (failing !== null && (call === failing.call || (failing.call instanceof RegExp && failing.call.test(call)))) throw failing.error
     return value
   }
   const manual = createManualClock()
@@ -69,7 +69,7 @@ function setUp({ schema = null, kafka = null, failing = null }: Faults = {}) {
   const servers: StatusServers = {
     database: {
       async requireSchema() {
-        calls.push('schema')
+        await answer('schema', null)
         if (schema !== null) throw schema
       },
       async roundTrip() {
@@ -85,7 +85,10 @@ function setUp({ schema = null, kafka = null, failing = null }: Faults = {}) {
         quietProcesses: () => answer('quiet', [quiet]),
       },
       inside: {
-        inside: (id) => answer(`inside ${id}`, { due: [], away: [], slow: [], idleMs: new Map() }),
+        due: (id) => answer(`due ${id}`, []),
+        away: (id) => answer(`away ${id}`, []),
+        slow: (id) => answer(`slow ${id}`, []),
+        idleMs: (id) => answer(`idle ${id}`, new Map()),
         async blocked() {
           looks += 1
           const by = { pid: 99, application: 'psql', state: null, forMs: null }
@@ -111,7 +114,7 @@ function setUp({ schema = null, kafka = null, failing = null }: Faults = {}) {
 }
 
 const ofDatabase = ['blocked', 'slow', 'quiet', 'round trip', 'round trip', 'round trip', 'dead intents', 'dead letters 10000', 'work', 'outbox 10000', 'pauses'] // prettier-ignore
-const unknown = { blocked: [], slow: [], quiet: [], roundTripMs: null, deadIntents: [], deadLetters: [], work: [], outbox: null, pauses: [], groups: [], channels } // prettier-ignore
+const unknown = { blocked: [], slow: [], quiet: [], roundTripMs: null, deadIntents: [], deadLetters: [], work: [], unread: [], outbox: null, pauses: [], groups: [], channels } // prettier-ignore
 
 describe('the facts of workerctl status', () => {
   it('come from the database first, then from Kafka, and sessions are looked at twice', async () => {
@@ -165,17 +168,60 @@ describe('the facts of workerctl status', () => {
   }) // prettier-ignore
 })
 
-describe('a statement that fails while the facts are gathered', () => {
+describe('a table that stays locked', () => {
   const locked = new SqlError('The database refused: canceling statement due to lock timeout', { state: '55P03' })
-  it.each([['dead intents'], ['rows stage-email-workers']])(
-    'is said of the database, with the sessions that block others, and not of Kafka: %s',
-    async (call) => {
-      const facts = await setUp({ failing: { call, error: locked } }).gather()
-      expect(facts.database).toMatch(/^A row or table stays locked by another session/)
-      expect(facts).toMatchObject({ kafka: null, schema: null, groups: [] })
-      expect(facts.blocked).toHaveLength(1)
-    },
-  )
+  const intents = (fact: string) => ({ fact, table: 'worker.intents', isLocked: true })
+  const rows = { fact: 'progress rows', table: 'worker.progress', isLocked: true }
+  const ofKafka = ['stage-email-workers', 'stage-audit-workers']
+
+  it('is waited for once, and hides what is read from it alone', async () => {
+    const { calls, gather } = setUp({ failing: { call: /^(?:dead intents|work|due .*|away .*)$/, error: locked } })
+    const { groups: found, ...facts } = await gather()
+    expect(calls.filter((call) => /^(?:dead intents|work|due|away)/.test(call))).toEqual(['dead intents'])
+    expect(facts).toMatchObject({
+      database: null, schema: null, kafka: null, roundTripMs: 4, outbox, slow: [slow], quiet: [quiet], deadLetters: [letters], pauses: [pause],
+      deadIntents: [], work: [], unread: ['dead intents', 'held and abandoned intents', 'due intents', 'breakers'].map(intents),
+    }) // prettier-ignore
+    expect(facts.blocked).toHaveLength(2)
+    expect(found).toHaveLength(3)
+    expect(found[0]).toMatchObject({ report: { lag: 0n, due: null }, offsets: [{ row: 5n }] })
+  })
+
+  it('with progress rows is not Kafka, whose groups are shown without them', async () => {
+    const { calls, gather } = setUp({ failing: { call: /^(?:rows|idle)/, error: locked } })
+    const facts = await gather()
+    expect(facts).toMatchObject({ database: null, schema: null, kafka: null, deadIntents: [dead] })
+    expect(facts.unread).toEqual([rows, { ...rows, fact: 'when groups last moved' }])
+    expect(calls.filter((call) => /^(?:rows|idle)/.test(call))).toEqual(['rows stage-email-workers'])
+    expect(facts.groups.map(({ group: id }) => id)).toEqual(ofKafka)
+    expect(facts.groups[0]).toMatchObject({ offsets: [], report: { lag: 0n, due: [] } })
+  })
+
+  it.each([
+    ['schema', 'the version of the schema', 'worker.schema_versions'],
+    ['dead letters 10000', 'dead letters', 'worker.dead_letters'],
+    ['outbox 10000', 'the outbox', 'worker.outbox'],
+    ['pauses', 'pauses', 'worker.pauses'],
+    ['away stage-email-workers', 'breakers', 'worker.breakers'],
+    ['slow stage-email-workers', 'slow recalculations', 'worker.slow_recalculations'],
+  ])('is one fact that is missing, and nothing is away: %s', async (call, fact, table) => {
+    const facts = await setUp({ failing: { call, error: locked } }).gather()
+    expect(facts).toMatchObject({ database: null, schema: null, kafka: null, unread: [{ fact, table, isLocked: true }] })
+    expect(facts.groups).toHaveLength(3)
+  })
+})
+
+describe('a statement that fails while the facts are gathered', () => {
+  it('hides its fact alone when it was cancelled, and those of other statements on the table are read', async () => {
+    const cancelled = new SqlError('The database refused: canceling statement due to user request', { state: '57014' })
+    const facts = await setUp({ failing: { call: 'dead intents', error: cancelled } }).gather()
+    expect(facts).toMatchObject({
+      database: null,
+      kafka: null,
+      unread: [{ fact: 'dead intents', table: 'worker.intents', isLocked: false }],
+    })
+    expect(facts.work).toHaveLength(4)
+  })
 
   it('is the database that went away, and Kafka is still tried', async () => {
     const { calls, gather } = setUp({ failing: { call: 'pauses', error: databaseAway }, kafka: kafkaAway })
@@ -189,6 +235,13 @@ describe('a statement that fails while the facts are gathered', () => {
 })
 
 describe('the report of workerctl status', () => {
+  it('has no number of dead letters while they could not be read', async () => {
+    const failing = { call: 'dead letters 10000', error: new SqlError('locked', { state: '55P03' }) }
+    const report = reportStatus(await setUp({ failing }).gather(), since.getTime())
+    expect(report.groups.map(({ deadLetters }) => deadLetters)).toEqual([null, null, null])
+    expect(report.findings.at(-1)).toMatchObject({ kind: 'facts-unread', severity: 'warning' })
+  })
+
   it('has the severity of each finding, the open dead letters of each group, and the time', async () => {
     const report = reportStatus(await setUp().gather(), since.getTime())
     expect(report).toMatchObject({ at: '2030-01-31T12:00:00.000Z', ok: false, outbox })
