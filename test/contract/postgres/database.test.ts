@@ -96,14 +96,14 @@ test('a wrong name is reported, because it is no value of a row', async () => {
 
 test('every connection has its time limits', async () => {
   const { sql } = pool({ statementTimeoutMs: 1_234 })
-  const settings = await sql.query<{ name: string; setting: string }>(
-    `SELECT name, setting FROM pg_settings WHERE name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout') ORDER BY 1`,
-  )
+  const limits = `SELECT name, setting FROM pg_settings WHERE name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout') ORDER BY 1`
+  const settings = await sql.query<{ name: string; setting: string }>(limits)
   expect(settings).toEqual([
     { name: 'idle_in_transaction_session_timeout', setting: '30000' },
     { name: 'lock_timeout', setting: '5000' },
     { name: 'statement_timeout', setting: '1234' },
   ])
+  expect(await pool({ lockTimeoutMs: 2_000 }).sql.query(limits)).toContainEqual({ name: 'lock_timeout', setting: '2000' })
   await expect(pool({ statementTimeoutMs: 50 }).sql.query('SELECT pg_sleep(10)')).rejects.toMatchObject({ state: '57014' })
 })
 

@@ -168,9 +168,10 @@ describe('the facts of workerctl status', () => {
   }) // prettier-ignore
 })
 
+const intents = (fact: string) => ({ fact, table: 'worker.intents', isLocked: true })
+
 describe('a table that stays locked', () => {
   const locked = new SqlError('The database refused: canceling statement due to lock timeout', { state: '55P03' })
-  const intents = (fact: string) => ({ fact, table: 'worker.intents', isLocked: true })
   const rows = { fact: 'progress rows', table: 'worker.progress', isLocked: true }
   const ofKafka = ['stage-email-workers', 'stage-audit-workers']
 
