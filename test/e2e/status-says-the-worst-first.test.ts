@@ -37,7 +37,7 @@ test('workerctl status says that nothing is wrong while nothing is, then names h
   })
   await fixture.drained()
 
-  // What cannot be read for a lock hides nothing else, and is no server that is away.
+  // A lock hides only what is read from its table, and is no server that is away.
   await fixture.transaction(async (tx) => {
     const [session] = await tx.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
     await tx.query('LOCK TABLE worker.intents, worker.progress IN ACCESS EXCLUSIVE MODE')

@@ -40,8 +40,7 @@ function ofBlocked({ blocked, groups, unread }: Pick<StatusFacts, 'blocked' | 'g
   const locked = new Set(unread.filter(({ isLocked }) => isLocked).map(({ table }) => table))
   const isHeld = ({ statement }: BlockedStatement) => statement?.split(', ').some((table) => locked.has(table)) === true
   const waiting = blocked.filter(({ pid, forMs }) => pid !== null && (forMs === null || forMs >= BLOCKED_MS))
-  const holding = blocked.filter((one) => one.pid === null && !waiting.some(({ by }) => by.pid === one.by.pid))
-  const held = [...waiting, ...holding.filter((one) => still !== null || isHeld(one))]
+  const held = [...waiting, ...blocked.filter((one) => one.pid === null && (still !== null || isHeld(one)))]
   const [longest, ...others] = [...new Map(held.map((one) => [one.pid ?? -one.by.pid, one])).values()].toSorted(
     (one, other) => (other.forMs ?? 0) - (one.forMs ?? 0),
   )
