@@ -55,7 +55,7 @@ export function addEventsTail(parent: Command, terminal: Terminal): void {
       await readTopicRanges(reader, new Map(later), async (partition, record) => {
         const event = await show(partition, record)
         if (event !== null) print([event])
-        return 'go on'
+        return terminal.isUnread?.() === true ? 'enough' : 'go on'
       })
     })
 }

@@ -58,7 +58,7 @@ export function addLag(parent: Command, terminal: Terminal): void {
           do {
             await systemClock.sleep(options.seconds * 1_000)
             show(await measurer.measure(), options, terminal)
-          } while (options.watch === true)
+          } while (options.watch === true && terminal.isUnread?.() !== true)
         }),
       )
     })

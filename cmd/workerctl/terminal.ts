@@ -9,6 +9,8 @@ export interface Terminal {
   out(line: string): void
   /** A progress line or an error. */
   err(line: string): void
+  /** Whether the reader of the result is gone (`| head`): a command that goes on by itself ends then. */
+  readonly isUnread?: () => boolean
   /** Its width; null for a pipe or a file. */
   readonly columns: number | null
   /** Null without an interactive terminal. */
@@ -17,10 +19,14 @@ export interface Terminal {
 
 export function processTerminal(): Terminal {
   const { stdin, stdout, stderr } = process
+  let isUnread = false
+  // The stream of a process is never destroyed; each write fails.
+  stdout.once('error', () => (isUnread = true))
   return {
     environment,
     out: (line) => stdout.write(`${line}\n`),
     err: (line) => stderr.write(`${line}\n`),
+    isUnread: () => isUnread,
     columns: stdout.isTTY ? stdout.columns : null,
     ask: stdin.isTTY && stdout.isTTY ? ask : null,
   }

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
@@ -73,27 +74,40 @@ it('an event is shown by its id once a group has read it', async () => {
   expect(JSON.parse((await events('show', eventId, '--json')).out)).toMatchObject({ id: eventId, partition, offset })
 })
 
-it('tail shows the newest, and with following each new event as it comes', async () => {
+const start = (...command: readonly string[]) =>
+  spawn(process.execPath, [join(import.meta.dirname, '../../cmd/workerctl/main.ts'), ...command], {
+    env: cleanEnvironment(fixture.environment),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+
+it('tail shows the newest, and with following each new event as it comes, until its reader is gone', async () => {
   const last = await events('tail', '--no-follow', '--lines', '1', '--json')
   expect(last.out.trim().split('\n')).toHaveLength(1)
-  const child = spawn(
-    process.execPath,
-    [join(import.meta.dirname, '../../cmd/workerctl/main.ts'), 'events', 'tail', '--lines', '0', '--json'],
-    {
-      env: cleanEnvironment(fixture.environment),
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  )
+  const child = start('events', 'tail', '--lines', '0', '--json')
   onTestFinished(() => void child.kill('SIGKILL'))
   let out = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text))
   let sent = 0
+  const publishOne = () => publish([{ ...signedUp, userId: `00000000-0000-4000-8000-${String(++sent).padStart(12, '0')}` }], '--yes')
   // It follows from the end that it finds: an event that came before is not shown.
   await eventually('a new event is shown', async () => {
-    await publish([{ ...signedUp, userId: `00000000-0000-4000-8000-${String(++sent).padStart(12, '0')}` }], '--yes')
+    await publishOne()
     return out.includes('user.signed_up') ? true : out
   })
   expect(JSON.parse(out.split('\n')[0] ?? '')).toMatchObject({ type: 'user.signed_up', value: { data: { email: '***' } } })
+  child.stdout.destroy()
+  await eventually('the command ends', async () => {
+    await publishOne()
+    return child.exitCode === 1 || `exit code ${child.exitCode}`
+  })
+})
+
+it('lag --watch ends when its reader is gone', async () => {
+  const child = start('lag', '--watch', '--seconds', '1', '--json')
+  onTestFinished(() => void child.kill('SIGKILL'))
+  child.stdout.destroy()
+  const [errors, [code]] = await Promise.all([child.stderr.setEncoding('utf8').toArray(), once(child, 'close')])
+  expect({ code, errors }).toEqual({ code: 1, errors: [] })
 })
 
 it.each([
