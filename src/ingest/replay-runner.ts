@@ -81,7 +81,7 @@ export function createReplayRunner(settings: ReplayRunnerSettings): ReplayRunner
       return
     }
     const turned = await jobs.turn(job, LEASE_MS)
-    // A failover has lost what was written: whoever claims the job continues at its cursors as they are now.
+    // A failover has lost what was written: the process that claims the job next continues at its cursors as they are now.
     const isSetBack = turned.is === 'turned' && isRead && !turned.isRead
     if (isSetBack) await giveBack()
     else if (turned.is === 'turned' && turned.left) return
