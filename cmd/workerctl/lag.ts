@@ -119,6 +119,9 @@ function headline({ group, topic, verdict, lag, secondsBehind, members, scalable
   return `${group} on ${topic}: ${coloured(terminal, verdict.word)} (${figures.join(', ')})`
 }
 
+const UNREAD =
+  'The database did not say in time what is due, so the backlog is unknown: npm run workerctl -- status names what keeps it from answering.'
+
 function detailsOf({ verdict, cause, due, partitions }: GroupLagReport): readonly string[] {
   const stuck = partitions.find(({ word, next }) => word === 'stalled' && next !== null)
   return [
@@ -129,6 +132,7 @@ function detailsOf({ verdict, cause, due, partitions }: GroupLagReport): readonl
           `Next in partition ${stuck.partition}: offset ${stuck.next.offset}, ${stuck.next.type ?? 'no type'}, event ${stuck.next.eventId ?? 'unknown'}.`,
         ]
       : []),
+    ...(due === null ? [UNREAD] : []),
     ...(due ?? []).map(({ channel, count, oldestMs, campaigns }) => {
       const top = campaigns.slice(0, 3).map((one) => `${one.campaignId} (${one.count})`)
       return `Due in channel ${channel}: ${count}${oldestMs === null ? '' : `, the oldest for ${roughly(oldestMs)}`}; campaigns: ${top.join(', ')}.`

@@ -99,7 +99,7 @@ test('workerctl lag names a partition that stands still with its next record, an
   await leave()
 })
 
-test('workerctl lag names the session that holds a lock for which a daemon waits', async () => {
+test('workerctl lag names the session that holds a lock for which a daemon waits, and says that it could not read what is due', async () => {
   await using s = await createWorkerctlFixture()
   await s.produce(0, 30, new Date(new Date().getTime() - 3_600_000))
   await s.progress([10])
@@ -116,6 +116,10 @@ test('workerctl lag names the session that holds a lock for which a daemon waits
       lock: { application: 'kafka-worker accept', by: { pid: holder?.pid, state: 'idle in transaction' } },
     })
     expect(cause?.sentence).toContain('UPDATE worker.progress of "kafka-worker accept"')
+    await tx.query('LOCK TABLE worker.intents IN ACCESS EXCLUSIVE MODE')
+    const { out } = await s.workerctl(['lag', '--group', s.group, '--seconds', '1'])
+    expect(out).toContain('1 member, backlog unknown)')
+    expect(out).toContain('so the backlog is unknown: npm run workerctl -- status names what keeps it from answering.')
     return { blocked }
   })
   await leave()

@@ -17,24 +17,43 @@ export interface TypedTarget {
 /** The names that there are. */
 export interface PauseNames {
   readonly groups: readonly OperatorGroup[]
-  /** By the name of the group, those of its intents; none where it has no intents. */
-  readonly channels: ReadonlyMap<string, readonly string[]>
+  /** By the name of the group. */
+  readonly work: ReadonlyMap<string, GroupWork>
+  readonly types: readonly string[]
+}
+
+/** What a group has that a pause may name. */
+export interface GroupWork {
+  /** Those of its intents; none where it has no intents. */
+  readonly channels: readonly string[]
+  /** The event types that it reads. */
   readonly types: readonly string[]
 }
 
 /**
  * What is to be paused: as {@link pauseTarget}, and something that the group can have. A pause that is on record is resumed without this question.
  *
- * @throws {OperatorError} naming the word, or the channels of the group, which has no such channel.
+ * @throws {OperatorError} naming the word, or what the group has instead of such a channel or type.
  */
 export function targetToPause(typed: TypedTarget, names: PauseNames): PauseTarget {
   const found = pauseTarget(typed, names)
   const group = names.groups.find(({ id }) => id === found.group)
-  if (found.scope !== 'channel' || group === undefined) return found
-  const channels = names.channels.get(group.name) ?? []
-  if (channels.includes(found.target)) return found
-  const way = channels.length === 0 ? 'it has none' : `give ${channels.length === 1 ? channels[0] : `one of ${channels.join(', ')}`}`
-  throw new OperatorError(`Group ${group.id} has no channel ${found.target}: ${way}.`)
+  if (group === undefined || found.scope === 'group' || found.scope === 'partition') return found
+  const { channels, types } = names.work.get(group.name) ?? NO_WORK
+  if (found.scope === 'channel') requireOneOf(channels, found.target, `Group ${group.id} has no channel ${found.target}`)
+  if (channels.length === 0) {
+    throw new OperatorError(`Group ${group.id} has no intents that this pause could hold: pause the group, which stops its reading.`)
+  }
+  if (found.scope === 'type') requireOneOf(types, found.target, `Group ${group.id} does not read ${found.target}`)
+  return found
+}
+
+const NO_WORK: GroupWork = { channels: [], types: [] }
+
+function requireOneOf(known: readonly string[], word: string, fault: string): void {
+  if (known.includes(word)) return
+  const way = known.length === 0 ? 'it has none' : `give ${known.length === 1 ? known[0] : `one of ${known.join(', ')}`}`
+  throw new OperatorError(`${fault}: ${way}.`)
 }
 
 /**
@@ -50,10 +69,10 @@ export function pauseTarget({ scope, target, partition, group }: TypedTarget, na
   return { scope, group: group === undefined ? null : findGroup(names.groups, group).id, target: nameOf(scope, target, names) }
 }
 
-function nameOf(scope: Exclude<PauseScope, 'group' | 'partition'>, target: string, { channels, types }: PauseNames): string {
+function nameOf(scope: Exclude<PauseScope, 'group' | 'partition'>, target: string, { work, types }: PauseNames): string {
   switch (scope) {
     case 'channel':
-      return knownWord('channel', target, [...new Set([...channels.values()].flat())])
+      return knownWord('channel', target, [...new Set([...work.values()].flatMap(({ channels }) => channels))])
     case 'type':
       return knownWord('event type', target, types)
     case 'campaign':

@@ -1,13 +1,18 @@
 import type { OperatorGroup } from '../../admin/operator-group.ts'
-import type { PauseNames } from '../../admin/pauses/pause-target.ts'
+import type { GroupWork, PauseNames } from '../../admin/pauses/pause-target.ts'
 import { listedConsumers } from '../../consumers/registry.ts'
 import { eventTypes } from '../../events/catalogue/catalogue.ts'
-import { kindsOf } from '../../model/consumer.ts'
+import { createTypeFilter } from '../../ingest/type-filter.ts'
+import { kindsOf, type Consumer } from '../../model/consumer.ts'
 
-/** What a pause may name: these groups, the channels of every registered one, and the types of the catalogue. */
+/** What a pause may name: these groups, the channels and types of every registered one, and the types of the catalogue. */
 export function pauseNames(groups: readonly OperatorGroup[]): PauseNames {
-  const channels = new Map(
-    listedConsumers.map((consumer) => [consumer.name, [...new Set(kindsOf(consumer).map(({ channel }) => channel))].toSorted()]),
-  )
-  return { groups, channels, types: eventTypes }
+  const work = new Map(listedConsumers.map((consumer) => [consumer.name, workOf(consumer)]))
+  return { groups, work, types: eventTypes }
+}
+
+function workOf(consumer: Consumer): GroupWork {
+  const { handles } = createTypeFilter(consumer.types)
+  const channels = new Set(kindsOf(consumer).map(({ channel }) => channel))
+  return { channels: [...channels].toSorted(), types: eventTypes.filter((type) => handles(type)) }
 }

@@ -6,9 +6,9 @@ import { OperatorError } from '../../../src/std/failure.ts'
 
 const account = '7a4b1d0e-52c7-4f0a-9a53-0a6d2f6b8c11'
 const groups = ['email-workers', 'reward-workers'].map((name) => ({ name, id: `test.${name}`, topic: 'events', enabled: true }))
-const channels = new Map([
-  ['email-workers', ['broadcast', 'email']],
-  ['reward-workers', ['email', 'webhook']],
+const work = new Map([
+  ['email-workers', { channels: ['broadcast', 'email'], types: ['user.signed_up'] }],
+  ['reward-workers', { channels: ['email', 'webhook'], types: ['reward.earned'] }],
 ])
 const now = Date.parse('2030-01-31T12:00:00.000Z')
 const hour = 3_600_000
@@ -43,7 +43,7 @@ function serve({
   }
   const verbs = operatorVerbs({
     groups,
-    names: { groups, channels, types: ['user.signed_up'] },
+    names: { groups, work, types: ['user.signed_up', 'reward.earned'] },
     pauses,
     progress: { readProgress: async () => [] },
     suppressions: {
@@ -123,6 +123,10 @@ describe('POST /admin/pause and resume', () => {
     [
       { scope: 'channel', target: 'webhook', group: 'email-workers' },
       'Group test.email-workers has no channel webhook: give one of broadcast, email.',
+    ],
+    [
+      { scope: 'type', target: 'reward.earned', group: 'email-workers' },
+      'Group test.email-workers does not read reward.earned: give user.signed_up.',
     ],
     [{ scope: 'guest@example.com' }, 'The scope given does not exist: give one of group, channel, destination, campaign, type, partition.'],
     [

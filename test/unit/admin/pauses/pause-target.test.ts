@@ -4,12 +4,13 @@ import { OperatorError } from '../../../../src/std/failure.ts'
 
 const group = { name: 'email-workers', id: 'shop.email-workers', topic: 'events', enabled: true }
 const others = ['reward-workers', 'position-workers', 'analytics-workers'].map((name) => ({ ...group, name, id: `shop.${name}` }))
-const channels = new Map([
-  [group.name, ['broadcast', 'email']],
-  ['reward-workers', ['email', 'webhook']],
-  ['position-workers', ['leaderboard']],
+const work = new Map([
+  [group.name, { channels: ['broadcast', 'email'], types: ['user.signed_up', 'user.verified'] }],
+  ['reward-workers', { channels: ['email', 'webhook'], types: ['reward.earned'] }],
+  ['position-workers', { channels: ['leaderboard'], types: ['user.verified'] }],
+  ['analytics-workers', { channels: [], types: ['user.signed_up'] }],
 ])
-const names = { groups: [group, ...others], channels, types: ['user.signed_up'] }
+const names = { groups: [group, ...others], work, types: ['user.signed_up', 'user.verified', 'reward.earned'] }
 const id = '0c9e6c1f-3b1d-4f0e-8d8a-5f0f7a1e2b33'
 
 describe('the target of a pause', () => {
@@ -67,13 +68,25 @@ describe('the target of a pause', () => {
     expect(() => targetToPause(typed, names)).toThrow(sentence)
   })
 
-  it.each([
-    ['email-workers', 'leaderboard', 'Group shop.email-workers has no channel leaderboard: give one of broadcast, email.'],
-    ['position-workers', 'email', 'Group shop.position-workers has no channel email: give leaderboard.'],
-    ['analytics-workers', 'email', 'Group shop.analytics-workers has no channel email: it has none.'],
-  ])('of %s is never its channel %s, which it does not have, unless such a pause is to be resumed', (named, channel, sentence) => {
-    const typed = { scope: 'channel', target: channel, group: named } as const
+  it.each<['channel' | 'type' | 'campaign' | 'destination', string, string, string]>([
+    ['channel', 'leaderboard', 'email-workers', 'Group shop.email-workers has no channel leaderboard: give one of broadcast, email.'],
+    ['channel', 'email', 'position-workers', 'Group shop.position-workers has no channel email: give leaderboard.'],
+    ['channel', 'email', 'analytics-workers', 'Group shop.analytics-workers has no channel email: it has none.'],
+    [
+      'type',
+      'reward.earned',
+      'email-workers',
+      'Group shop.email-workers does not read reward.earned: give one of user.signed_up, user.verified.',
+    ],
+    ['type', 'user.signed_up', 'reward-workers', 'Group shop.reward-workers does not read user.signed_up: give reward.earned.'],
+    ['type', 'user.signed_up', 'analytics-workers', NOTHING_TO_HOLD],
+    ['campaign', id, 'analytics-workers', NOTHING_TO_HOLD],
+    ['destination', id, 'analytics-workers', NOTHING_TO_HOLD],
+  ])('%s %s of %s is never paused, since it would hold nothing, unless such a pause is to be resumed', (scope, target, named, sentence) => {
+    const typed = { scope, target, group: named }
     expect(() => targetToPause(typed, names)).toThrow(new OperatorError(sentence))
-    expect(pauseTarget(typed, names)).toEqual({ scope: 'channel', group: `shop.${named}`, target: channel })
+    expect(pauseTarget(typed, names)).toEqual({ scope, group: `shop.${named}`, target })
   })
 })
+
+const NOTHING_TO_HOLD = 'Group shop.analytics-workers has no intents that this pause could hold: pause the group, which stops its reading.'
