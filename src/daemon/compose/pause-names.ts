@@ -12,7 +12,7 @@ export function pauseNames(groups: readonly OperatorGroup[]): PauseNames {
 }
 
 function workOf(consumer: Consumer): GroupWork {
-  const { handles } = createTypeFilter(consumer.types)
+  const filter = createTypeFilter(consumer.types)
   const channels = new Set(kindsOf(consumer).map(({ channel }) => channel))
-  return { channels: [...channels].toSorted(), types: eventTypes.filter((type) => handles(type)) }
+  return { channels: [...channels].toSorted(), types: eventTypes.filter((type) => filter.handles(type)) }
 }
