@@ -150,8 +150,8 @@ async function start<Channel extends ChannelName>(
     return null
   }
   if (executor.clock.monotonic() - since >= request.leaseMs) {
-    // The answer was long on its way: another worker may have the intent by now.
-    attempt.executed = { is: 'done', recording: startAgain('uncounted', 'the answer of the database came after the lease') }
+    // It waited long for room, or for the database: another worker may have the intent by now.
+    attempt.executed = { is: 'done', recording: startAgain('uncounted', 'the start took longer than the lease') }
     return null
   }
   attempt.started()
