@@ -5,6 +5,7 @@ import { letterHandle } from '../../src/admin/dead-letters/letter-handle.ts'
 import { requireShowable } from '../../src/admin/showable-text.ts'
 import { messageOf, OperatorError } from '../../src/std/failure.ts'
 import { oneLetter, placeOf, readAll, replayingGroups, withLetters } from './dlq-context.ts'
+import { replayedNow } from './dlq-rehearse.ts'
 import { renderJson } from './render-json.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -40,7 +41,7 @@ export function addDlqEdit(parent: Command, terminal: Terminal): void {
         because: because === undefined ? null : requireShowable('--because', because),
       }
       const text = await textOf(file)
-      const letter = await withLetters(terminal, { letters: [handle] }, async (letters) => {
+      const { letter, now } = await withLetters(terminal, { letters: [handle] }, async (letters) => {
         const record = await oneLetter(letters, handle)
         const place = placeOf(record)
         const { reader } = replayingGroups(letters)(record.group)
@@ -51,10 +52,10 @@ export function addDlqEdit(parent: Command, terminal: Terminal): void {
           throw new OperatorError(
             `${letterHandle(record)} is ${record.state}: only open and discarded ones can be edited; wait for its replay, or withdraw it by "dlq discard". Nothing was changed.`,
           )
-        return letterHandle(record)
+        return { letter: letterHandle(record), now: await replayedNow(letters, record, copy) }
       })
-      if (json === true) terminal.out(renderJson({ letter, stored: true }))
-      else terminal.out(`Stored. Replay it: npm run workerctl -- dlq replay ${letter} --owner ${act.owner}`)
+      if (json === true) terminal.out(renderJson({ letter, stored: true, now }))
+      else terminal.out(`Stored. ${now} Replay it: npm run workerctl -- dlq replay ${letter} --owner ${act.owner}`)
     })
 }
 

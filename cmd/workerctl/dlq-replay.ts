@@ -12,14 +12,13 @@ import {
 import { requireShowable } from '../../src/admin/showable-text.ts'
 import { composeConsumers } from '../../src/daemon/compose/consumers.ts'
 import { withForesight } from '../../src/daemon/compose/foresight.ts'
-import { createLetterStore } from '../../src/infra/postgres/ingest/postgres-letter-store.ts'
 import { systemClock } from '../../src/std/clock.ts'
-import { replayLetter, type Replayed } from '../../src/ingest/replay-letters.ts'
+import type { Replayed } from '../../src/ingest/replay-letters.ts'
 import type { Intent } from '../../src/model/intent.ts'
 import { decide, type Decision } from './decide.ts'
-import { addLetterFilter, placeOf, readAll, replayingGroups, withLetters, type Letters } from './dlq-context.ts'
+import { addLetterFilter, placeOf, readAll, withLetters, type Letters } from './dlq-context.ts'
+import { rehearsal } from './dlq-rehearse.ts'
 import { isConfirmed, selectLetters } from './dlq-select.ts'
-import { registryDeadline } from './registry-deadline.ts'
 import { renderJson } from './render-json.ts'
 import type { Terminal } from './terminal.ts'
 import { wholeNumber } from './whole-number.ts'
@@ -96,16 +95,13 @@ async function copiesOf(letters: Letters, records: readonly DeadLetterRecord[]):
 
 async function previewed(letters: Letters, copies: ReadonlyMap<DeadLetterRecord, LetterCopy>, allowOlder: boolean): Promise<ReplayPreview> {
   const { config, database } = letters
-  const store = createLetterStore(database)
-  const replaying = replayingGroups(letters)
+  const rehearse = rehearsal(letters)
   const results: Replayed[] = []
   const intents: Intent[] = []
-  for (const [{ replays }, { place, record }] of copies) {
-    const group = replaying(place.group)
-    const letter = { ...place, record, allowOlder, replays }
-    const result = await replayLetter(letter, group, (event) => store.rehearse(letter, event, group.project), registryDeadline())
+  for (const copy of copies.values()) {
+    const result = await rehearse(copy, allowOlder)
     results.push(result)
-    intents.push(...draftedIntents(place.group, result, new Date(systemClock.now())))
+    intents.push(...draftedIntents(copy.place.group, result, new Date(systemClock.now())))
   }
   return withForesight({ consumers: composeConsumers(config), read: database.sql }, async (foresee) =>
     previewOf(results, await foresee(intents)),

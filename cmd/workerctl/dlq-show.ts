@@ -1,12 +1,12 @@
 import type { Command } from 'commander'
 import type { DeadLetterRecord, LetterAction, LetterGroup } from '../../src/admin/dead-letters/dead-letter-admin.ts'
 import { letterHandle } from '../../src/admin/dead-letters/letter-handle.ts'
-import { nextCommands, nowInWords } from '../../src/admin/dead-letters/letter-view.ts'
+import { nextCommands } from '../../src/admin/dead-letters/letter-view.ts'
 import { shownRecord, type ShownRecord } from '../../src/admin/records/shown-record.ts'
 import { letters as inWords } from '../../src/admin/dead-letters/replay-preview.ts'
-import { readRecord } from '../../src/ingest/read-chunks.ts'
 import { schemasOf } from '../../src/ingest/replay-letters.ts'
 import { filterOf, oneLetter, placeOf, readAll, recordGone, replayingGroups, withLetters, type Letters } from './dlq-context.ts'
+import { replayedNow } from './dlq-rehearse.ts'
 import { registryDeadline } from './registry-deadline.ts'
 import { renderJson } from './render-json.ts'
 import { renderTable } from './render-table.ts'
@@ -20,7 +20,8 @@ interface Options {
 }
 
 const HELP = `
-Shows one dead letter: why it was given up, at which fields, where its record was and is, what became of it, and what this build would make of it now.
+Shows one dead letter: why it was given up, at which fields, where its record was and is, what became of it, and how a replay would
+end now, which is tried and rolled back.
 Personal fields, and what is not known to be free of them, are *** unless --reveal is given.
 
 Examples:
@@ -75,8 +76,7 @@ async function viewOf(letters: Letters, handle: string, reveal: boolean): Promis
     alike,
     found: read === undefined ? null : { topic: read.topic, partition: read.partition, offset: read.offset },
     content: record === null ? null : shownRecord(record, { reveal, schemas }),
-    now:
-      record === null ? null : nowInWords(readRecord(reader, record, { isExempt: found.reason !== 'older-than-dedupe-window', schemas })),
+    now: record === null ? null : await replayedNow(letters, found, { place: placeOf(found), record }),
     actions: await letters.admin.actions(placeOf(found)),
     next: nextCommands(found).map((command) => `npm run workerctl -- ${command}`),
   }

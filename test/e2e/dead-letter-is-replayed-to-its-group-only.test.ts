@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -118,6 +119,7 @@ test('a dead letter is grouped, shown at its field, edited and replayed: its gro
     'no address',
   )
   expect(edit).toMatchObject({ code: 0, err: '' })
+  expect(edit.out).toContain('Stored. A replay would accept it. Replay it: npm run workerctl -- dlq replay')
   const dry = await workerctl(fixture, 'dlq', 'replay', letter, '--owner', 'ada')
   expect(dry.out).toContain('1 would be accepted.')
   expect(dry.out).toContain('about 1 person.')
@@ -151,7 +153,7 @@ test('a dead letter is grouped, shown at its field, edited and replayed: its gro
   expect((await workerctl(fixture, 'dlq', 'show', letter, '--json', '--reveal')).out).toContain(person.email)
 })
 
-test('a replay of an event that was handled meanwhile sends nothing, and a discarded dead letter is no longer counted', async () => {
+test('a replay of an event that was handled meanwhile sends nothing, a discarded dead letter is no longer counted, and one whose id is taken is said to fail again', async () => {
   await using fixture = await bothGroups()
   const { campaign, person, repaired } = await poison(fixture)
   await eventually('both groups give it up', async () => (await listed(fixture)).length === 2 || 'not yet')
@@ -161,6 +163,7 @@ test('a replay of an event that was handled meanwhile sends nothing, and a disca
 
   const letter = `email-workers/${(await listed(fixture, '--group', 'email-workers'))[0]?.letter.split('/').slice(1).join('/')}`
   await workerctl(fixture, 'dlq', 'edit', letter, '--file', await fileOf(repaired), '--owner', 'ada')
+  expect((await workerctl(fixture, 'dlq', 'show', letter)).out).toContain('The group has handled it meanwhile: a replay would do nothing.')
   const dry = await workerctl(fixture, 'dlq', 'replay', letter, '--owner', 'ada', '--dry-run')
   expect(dry.out).toContain('1 handled already under the same id: nothing would happen.')
   await workerctl(fixture, 'dlq', 'replay', letter, '--owner', 'ada', '--confirm', '1')
@@ -173,4 +176,14 @@ test('a replay of an event that was handled meanwhile sends nothing, and a disca
   expect((await workerctl(fixture, 'dlq', 'discard', ...rest, '--confirm', '1')).out).toContain('Discarded: 1 dead letter.')
   expect((await workerctl(fixture, 'dead-letters', 'list')).out).toBe('There are no dead letters.')
   expect((await listed(fixture, '--state', 'discarded')).map(({ group }) => group)).toEqual([fixture.group('analytics-workers')])
+
+  // Another event under an id that is taken is one that this build can read, and would fail again all the same.
+  const other = { ...repaired, data: { ...repaired.data, user_id: randomUUID() } }
+  await fixture.sendRaw([{ key: campaign.campaignId, value: Buffer.from(JSON.stringify(other)), headers: { 'event-type': other.type } }])
+  await eventually('both groups give it up', async () => (await listed(fixture)).length === 2 || 'not yet')
+  for (const { letter: taken } of await listed(fixture)) {
+    expect((await workerctl(fixture, 'dlq', 'show', taken)).out).toContain(
+      'It would fail again as id-conflict: its id is on record for another event.',
+    )
+  }
 })

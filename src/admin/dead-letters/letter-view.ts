@@ -1,12 +1,26 @@
-import type { FoundRecord } from '../../ingest/read-chunks.ts'
+import type { ReplayOutcome } from '../../ingest/letter-store.ts'
+import type { Replayed } from '../../ingest/replay-letters.ts'
 import type { DeadLetterRecord, LetterState } from './dead-letter-admin.ts'
 import { letterHandle } from './letter-handle.ts'
 
-/** What the group would do about the record now, in one sentence. */
-export function nowInWords(found: FoundRecord): string {
-  if (found.is === 'event') return 'This build would accept it.'
-  if (found.is === 'skipped') return `This build's group does not handle its type (${found.type}).`
-  return `It would fail again as ${found.faulty.reason}: ${found.faulty.detail}.`
+/** How a replay of the letter would end now, in one sentence. */
+export function nowInWords(replayed: Replayed): string {
+  switch (replayed.is) {
+    case 'resolved':
+      return words[replayed.outcome]
+    case 'failed':
+      return `It would fail again as ${replayed.failure.reason}: ${replayed.failure.detail}.`
+    case 'lost':
+      return 'Another process is replaying it.'
+  }
+}
+
+const words: Readonly<Record<ReplayOutcome, string>> = {
+  accepted: 'A replay would accept it.',
+  'no-effect': 'A replay would accept it, without any effect.',
+  duplicate: 'A replay would accept it, but every effect of it exists already.',
+  repeated: 'The group has handled it meanwhile: a replay would do nothing.',
+  skipped: 'The group does not handle its type: a replay would do nothing.',
 }
 
 /** Commands that go on from a letter, without `npm run workerctl --`. */

@@ -61,5 +61,5 @@ function headerText(record: LogRecord, name: string, reveal: boolean): string {
 
 function unparsed({ value }: LogRecord, reveal: boolean): string {
   if (value === null) return '(no value)'
-  return reveal ? value.toString('utf8') : `(${value.length} bytes that are not JSON)`
+  return reveal ? value.toString('utf8') : `(${value.length} bytes that cannot be parsed)`
 }

@@ -37,7 +37,7 @@ it('shows headers that are known, and of others, of strange keys and of values t
   expect(shown).toMatchObject({
     key: '***',
     headers: { 'event-type': 'user.signed_up', 'x-customer': '(3 bytes)', 'correlation-id': '(15 bytes)' },
-    value: '(11 bytes that are not JSON)',
+    value: '(11 bytes that cannot be parsed)',
   })
   expect(shownRecord(recordOf(0, 'Ada wrote {', headers), { reveal: true })).toMatchObject({ headers, value: 'Ada wrote {' })
 })
