@@ -2,9 +2,6 @@ import type { DeadLetterRecord, LetterCopy } from '../../src/admin/dead-letters/
 import { nowInWords } from '../../src/admin/dead-letters/letter-view.ts'
 import { createLetterStore } from '../../src/infra/postgres/ingest/postgres-letter-store.ts'
 import { replayLetter, type Replayed } from '../../src/ingest/replay-letters.ts'
-import { describeFault } from '../../src/model/fault-policy.ts'
-import { ProjectionFailed } from '../../src/model/projection.ts'
-import { SqlError } from '../../src/std/sql.ts'
 import { replayingGroups, type Letters } from './dlq-context.ts'
 import { registryDeadline } from './registry-deadline.ts'
 
@@ -24,15 +21,10 @@ export function rehearsal(letters: Letters): (copy: LetterCopy, allowOlder: bool
 }
 
 /**
- * How a replay of the letter would end now, in a sentence, which says so where the database does not let this role try it.
+ * How a replay of the letter would end now, in a sentence.
  *
  * @param letter a letter that was given up for its age is judged as without `--allow-older`
  */
 export async function replayedNow(letters: Letters, { reason }: DeadLetterRecord, copy: LetterCopy): Promise<string> {
-  try {
-    return nowInWords(await rehearsal(letters)(copy, reason !== 'older-than-dedupe-window'))
-  } catch (error) {
-    if (!(error instanceof SqlError || error instanceof ProjectionFailed)) throw error
-    return `It is unknown how a replay would end, because the database did not let it be tried (${describeFault(error)}).`
-  }
+  return nowInWords(await rehearsal(letters)(copy, reason !== 'older-than-dedupe-window'))
 }
