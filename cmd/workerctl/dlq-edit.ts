@@ -48,11 +48,12 @@ export function addDlqEdit(parent: Command, terminal: Terminal): void {
         const original = (await readAll(letters, [record])).get(letterHandle(record))?.record
         const gone = { offset: place.offset, timestamp: record.at.getTime(), key: null, headers: {} }
         const copy = { place, record: editedCopy(text, original ?? gone, reader) }
+        const now = await replayedNow(letters, copy)
         if (!(await letters.admin.edit(copy, act)))
           throw new OperatorError(
             `${letterHandle(record)} is ${record.state}: only open and discarded ones can be edited; wait for its replay, or withdraw it by "dlq discard". Nothing was changed.`,
           )
-        return { letter: letterHandle(record), now: await replayedNow(letters, record, copy) }
+        return { letter: letterHandle(record), now }
       })
       if (json === true) terminal.out(renderJson({ letter, stored: true, now }))
       else terminal.out(`Stored. ${now} Replay it: npm run workerctl -- dlq replay ${letter} --owner ${act.owner}`)

@@ -1,4 +1,4 @@
-import type { DeadLetterRecord, LetterCopy } from '../../src/admin/dead-letters/dead-letter-admin.ts'
+import type { LetterCopy } from '../../src/admin/dead-letters/dead-letter-admin.ts'
 import { nowInWords } from '../../src/admin/dead-letters/letter-view.ts'
 import { createLetterStore } from '../../src/infra/postgres/ingest/postgres-letter-store.ts'
 import { replayLetter, type Replayed } from '../../src/ingest/replay-letters.ts'
@@ -20,11 +20,7 @@ export function rehearsal(letters: Letters): (copy: LetterCopy, allowOlder: bool
   }
 }
 
-/**
- * How a replay of the letter would end now, in a sentence.
- *
- * @param letter a letter that was given up for its age is judged as without `--allow-older`
- */
-export async function replayedNow(letters: Letters, { reason }: DeadLetterRecord, copy: LetterCopy): Promise<string> {
-  return nowInWords(await rehearsal(letters)(copy, reason !== 'older-than-dedupe-window'))
+/** How a replay of the letter would end now, without `--allow-older`, in a sentence. */
+export async function replayedNow(letters: Letters, copy: LetterCopy): Promise<string> {
+  return nowInWords(await rehearsal(letters)(copy, false))
 }

@@ -76,7 +76,7 @@ async function viewOf(letters: Letters, handle: string, reveal: boolean): Promis
     alike,
     found: read === undefined ? null : { topic: read.topic, partition: read.partition, offset: read.offset },
     content: record === null ? null : shownRecord(record, { reveal, schemas }),
-    now: record === null ? null : await replayedNow(letters, found, { place: placeOf(found), record }),
+    now: record === null ? null : await replayedNow(letters, { place: placeOf(found), record }),
     actions: await letters.admin.actions(placeOf(found)),
     next: nextCommands(found).map((command) => `npm run workerctl -- ${command}`),
   }
