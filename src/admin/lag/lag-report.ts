@@ -122,6 +122,7 @@ export function reportLag(
       owner: owner === undefined ? null : { memberId: owner.memberId, address: owner.address, host: owner.host, pid: owner.pid },
     }
   })
+  const byBadness = partitions.toSorted(worstFirst)
   const isForBacklog = view.paused.length > 0 && view.paused.every((reason) => backlogReasons.has(reason))
   const withPause = ({ partition, lag: behind, word }: PartitionReport) => ({
     lag: behind,
@@ -136,13 +137,13 @@ export function reportLag(
   const verdict: LagVerdict =
     view.stopped === null
       ? groupVerdict(
-          new Map(partitions.map((one) => [one.partition, one])),
+          new Map(byBadness.map((one) => [one.partition, one])),
           oldest,
           sole?.but ?? null,
           closed ? pauseSentence(closed) : null,
         )
       : { word: 'stopped', sentence: view.stopped }
-  const worst = partitions.filter(({ word }) => word === verdict.word)
+  const worst = byBadness.filter(({ word }) => word === verdict.word)
   const stuck = worst.find(({ next }) => next !== null) ?? worst[0]
   const head = stuck && seen.heads.get(stuck.partition)
   return {
@@ -175,7 +176,7 @@ export function reportLag(
     away: inside?.away ?? [],
     slow: inside?.slow ?? [],
     oldestDueSeconds: due && Math.max(0, ...oldest.map(({ ms }) => ms)) / 1_000,
-    partitions: partitions.toSorted(byBadness).slice(0, MOST_PARTITIONS),
+    partitions: byBadness.slice(0, MOST_PARTITIONS),
     partitionCount: partitions.length,
   }
 }
@@ -206,7 +207,7 @@ function isAway(channel: string, inside: GroupInside | null, channels: readonly 
   return sole !== null && inside?.away.some((one) => one.channel === channel && one.destination === sole) === true
 }
 
-function byBadness(one: PartitionReport, other: PartitionReport): number {
+function worstFirst(one: PartitionReport, other: PartitionReport): number {
   const rank = lagWords.indexOf(one.word) - lagWords.indexOf(other.word)
   if (rank !== 0) return rank
   return one.lag === other.lag ? one.partition - other.partition : one.lag > other.lag ? -1 : 1

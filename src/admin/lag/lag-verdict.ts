@@ -128,6 +128,7 @@ const LATE_MS = 120_000
  * The verdict on a group: the worst of its partitions, with how many share it. When the partitions are fine, whether accepted intents are
  * late or blocked.
  *
+ * @param partitions of those with the same word, the first speaks for all
  * @param due how long the oldest due intent of each channel has been due
  * @param held which channel an operator has paused, by whom and until when; null when none
  * @param waiting which deliveries wait while their only destination is away, and why; null when none do
@@ -156,7 +157,7 @@ function worstOf(partitions: ReadonlyMap<number, LagVerdict>): LagVerdict {
   const affected = [...partitions].filter(([, { word }]) => word === worst)
   const [first] = affected
   if (first === undefined || worst === 'ok') return { word: 'ok', sentence: 'All partitions are read to the end, or nearly.' }
-  const where = affected.length === 1 ? `Partition ${first[0]}` : `${affected.length} partitions, the first being ${first[0]}`
+  const where = affected.length === 1 ? `Partition ${first[0]}` : `${affected.length} partitions, the worst being ${first[0]}`
   return { word: worst, sentence: `${where}: ${first[1].sentence}` }
 }
 

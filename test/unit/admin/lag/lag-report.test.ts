@@ -107,6 +107,18 @@ describe('the report on the lag of a group', () => {
     })
   })
 
+  it('lets the partition that is furthest behind speak for a group whose partitions share a verdict', () => {
+    const paused = reportLag(seen([0, 7, 692], { pauses: [pauseOf('group', group)] }), channels, 90_000)
+    expect(paused.verdict).toEqual({
+      word: 'paused',
+      sentence: '3 partitions, the worst being 2: Behind by 692 records because it is paused by an operator (import) until it is resumed.',
+    })
+    expect(reportLag(seen([7, 692]), channels, 90_000)).toMatchObject({
+      verdict: { sentence: '2 partitions, the worst being 1: Behind by 692 records, and nothing was read for 60 s.' },
+      cause: { sentence: 'Nothing behind offset 100 of partition 1 (user.signed_up, event e-1) is read.' },
+    })
+  })
+
   it('lists a bounded number of partitions, the worst first', () => {
     const report = reportLag(seen(Array.from({ length: 300 }, (_, index) => index)), channels, 0)
     expect(report.partitions).toHaveLength(MOST_PARTITIONS)

@@ -111,7 +111,7 @@ describe('the verdict on a group', () => {
     const verdicts = new Map([[0, of('ok')], [3, of('stalled')], [5, of('paused')]]) // prettier-ignore
     expect(groupVerdict(verdicts)).toEqual({ word: 'stalled', sentence: 'Partition 3: It is stalled.' })
     verdicts.set(7, of('stalled'))
-    expect(groupVerdict(verdicts)).toEqual({ word: 'stalled', sentence: '2 partitions, the first being 3: It is stalled.' })
+    expect(groupVerdict(verdicts)).toEqual({ word: 'stalled', sentence: '2 partitions, the worst being 3: It is stalled.' })
     expect(groupVerdict(new Map())).toEqual({ word: 'ok', sentence: 'All partitions are read to the end, or nearly.' })
   })
 })
