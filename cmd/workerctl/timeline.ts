@@ -11,11 +11,13 @@ import { uuidOf } from '../../src/admin/intents/intent-filter.ts'
 import { parseTime } from '../../src/admin/time-option.ts'
 import { groupsInUse, type OperatorGroup } from '../../src/admin/operator-group.ts'
 import { loadTimeline } from '../../src/admin/timeline/load-timeline.ts'
+import { newestEntries } from '../../src/admin/timeline/newest-entries.ts'
 import { isUnknown, timelineAnswer } from '../../src/admin/timeline/timeline-answer.ts'
 import { timelineEntries, type TimelineEntry } from '../../src/admin/timeline/timeline-entries.ts'
 import type { TimelineFacts, TimelineSubject } from '../../src/admin/timeline/timeline-facts.ts'
 import { stamp } from '../../src/std/ago.ts'
 import { systemClock } from '../../src/std/clock.ts'
+import { createTypeFilter } from '../../src/ingest/type-filter.ts'
 import { OperatorError } from '../../src/std/failure.ts'
 import type { Database, Sql } from '../../src/std/sql.ts'
 import { configure, WHOLE_TABLE_MS, withDatabase } from './connections.ts'
@@ -129,13 +131,18 @@ interface Found {
 async function readTimeline(subject: TimelineSubject, { config, groups, database, since, limit, reveal }: Reading): Promise<Found> {
   const now = systemClock.now()
   const used = await groupsInUse(groups, createProgressAdmin(database))
+  const inUse = new Map(used.map(({ name, id }) => [name, id]))
   const facts = await loadTimeline(createTimelineReader(database.sql, channelList), subject, {
     groups: groups.map(({ id }) => id),
+    inUse,
     rememberedFrom: new Date(now - config.accept.dedupeDays * DAY_MS),
     since,
     limit: limit + 1,
   })
-  const settings = { now, groups: new Map(used.map(({ name, id }) => [name, id])), dedupeDays: config.accept.dedupeDays }
+  const known = used.map((group) => ({ ...group, consumer: listedConsumers.find(({ name }) => name === group.name) }))
+  const readersOf = (type: string) =>
+    known.filter(({ consumer }) => createTypeFilter(consumer?.types ?? []).handles(type)).map(({ id }) => id)
+  const settings = { now, groups: inUse, readersOf, dedupeDays: config.accept.dedupeDays }
   const answer = timelineAnswer(facts, settings)
   if (isUnknown(facts)) throw new OperatorError(answer)
   const entries = timelineEntries(facts, settings, reveal).filter(({ at }) => since === null || at >= since)
@@ -143,7 +150,7 @@ async function readTimeline(subject: TimelineSubject, { config, groups, database
     subject,
     answer,
     sentences: sentencesOf(facts, used),
-    entries: entries.slice(-limit),
+    entries: newestEntries(entries, limit),
     hasMore: entries.length > limit,
   }
 }
@@ -183,5 +190,5 @@ function show({ answer, sentences, entries, hasMore }: Found, terminal: Terminal
       terminal.columns,
     ),
   )
-  if (hasMore) terminal.out('Older lines are left out: raise --limit for more.')
+  if (hasMore) terminal.out('Older lines are left out, of positions first: raise --limit for more.')
 }

@@ -1,5 +1,5 @@
 import { InvalidEvent } from '../events/invalid-event.ts'
-import { eventIdOfInput, type Publisher } from '../events/publisher.ts'
+import { contentHashOfInput, eventIdOfInput, type Publisher } from '../events/publisher.ts'
 import type { TypedInput } from '../events/publisher-input.ts'
 
 /** The event types that can be derived from the platform's rows; a milestone leaves no row. */
@@ -22,6 +22,12 @@ export interface FactReader {
   page(type: FactType, window: Window, after: string | null): Promise<{ facts: readonly PlatformFact[]; next: string | null }>
   /** The outcomes of these events, as `group` and event id. */
   outcomes(groups: readonly string[], eventIds: readonly string[]): Promise<readonly { group: string; eventId: string }[]>
+  /** The groups with an outcome of these facts under whatever id, by their hashes in hexadecimal: reads all outcomes. */
+  outcomesOfFacts(
+    type: FactType,
+    groups: readonly string[],
+    contentHashes: readonly string[],
+  ): Promise<readonly { group: string; contentHash: string }[]>
   /** When the oldest outcome that is kept was written, of one group or of any (null); null when there is none. */
   oldestOutcome(group: string | null): Promise<Date | null>
   /** Types of which outcomes were written lately: whether nearly all of their events carry ids that are made from what happened. */
@@ -56,10 +62,14 @@ export interface Reconciliation {
   readonly undecidable: readonly FactType[]
 }
 
+/** Facts without an outcome under their own ids that are looked for under others at a time: each time all outcomes are read. */
+const LOOKED_FOR = 50_000
+
 /**
  * Compares the platform's rows with the outcomes, page by page, and passes facts without an outcome to `lost`, if given. Events are identified
- * by the id derived from the fact, so types whose publisher chooses other ids are left out: published again under the derived id they would be
- * second events, and mailed twice.
+ * by the id derived from the fact, and those without an outcome by what they say: an edited copy, or an event that was published under an id of
+ * its own, is the same fact, and published again under the derived id it would be mailed twice. Types whose publisher chooses all ids are left
+ * out: it would publish a fact that is late under its own id as well.
  */
 export async function reconcile(
   reader: FactReader,
@@ -75,18 +85,22 @@ export async function reconcile(
   for (const type of factTypes) {
     const groups = of.groups.filter((group) => group.handles(type))
     if (groups.length === 0 || undecidable.includes(type)) continue
+    const looked = new Map<PlatformFact, readonly string[]>()
     for (let after: string | null = null, more = true; more;) {
       const page = await reader.page(type, of.window, after)
-      const missing = await uncoveredOf(reader, groups, page.facts)
       checked[type] += page.facts.length
+      for (const [fact, lacking] of await uncoveredOf(reader, groups, page.facts)) looked.set(fact, lacking)
+      after = page.next
+      more = page.next !== null
+      if (looked.size === 0 || (more && looked.size < LOOKED_FOR)) continue
+      const missing = await lackingUnderAnyId(reader, type, looked)
+      looked.clear()
       facts[type] += missing.size
       for (const [fact, lacking] of missing) {
         if (fact.timestamp < of.staleBefore) stale += 1
         for (const group of lacking) count(counts, { type, campaignId: fact.campaignId, group, count: 1 })
       }
       if (missing.size > 0) await lost([...missing.keys()])
-      after = page.next
-      more = page.next !== null
     }
   }
   return { checked, facts, uncovered: [...counts.values()], stale, undecidable }
@@ -130,6 +144,20 @@ async function uncoveredOf(
     return [fact, expected.map(({ id }) => id).filter((group) => !found.has(`${group} ${eventId}`))] as const
   })
   return new Map(lacking.filter(([, without]) => without.length > 0))
+}
+
+/** Those of the facts that some group has under no id at all, with those groups. */
+async function lackingUnderAnyId(
+  reader: FactReader,
+  type: FactType,
+  facts: ReadonlyMap<PlatformFact, readonly string[]>,
+): Promise<ReadonlyMap<PlatformFact, readonly string[]>> {
+  const hashes = new Map([...facts.keys()].map((fact) => [fact, Buffer.from(contentHashOfInput(fact)).toString('hex')]))
+  const groups = [...new Set([...facts.values()].flat())]
+  const outcomes = await reader.outcomesOfFacts(type, groups, [...hashes.values()])
+  const found = new Set(outcomes.map(({ group, contentHash }) => `${group} ${contentHash}`))
+  const left = [...facts].map(([fact, lacking]) => [fact, lacking.filter((group) => !found.has(`${group} ${hashes.get(fact)}`))] as const)
+  return new Map(left.filter(([, lacking]) => lacking.length > 0))
 }
 
 function count(counts: Map<string, Uncovered>, one: Uncovered): void {

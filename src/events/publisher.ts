@@ -8,7 +8,7 @@ import type { EventData, EventType } from './event.ts'
 import { isCorrelationId } from './correlation.ts'
 import { sendByTopic, type EventTransport } from './event-transport.ts'
 import { header } from './header.ts'
-import { eventIdOf } from './identity.ts'
+import { contentHashOf, eventIdOf } from './identity.ts'
 import { InvalidEvent, type Fault } from './invalid-event.ts'
 import { inContext, isTraceparent, type PublishContext } from './publish-context.ts'
 import { inSpans } from './publish-spans.ts'
@@ -113,6 +113,11 @@ function isObject(value: unknown): boolean {
 /** The default event id of an input. */
 export function eventIdOfInput(input: TypedInput): string {
   return eventIdOf(input.type, dataOf(input))
+}
+
+/** SHA-256 over what happened, as groups keep it beside the id: the same for the same fact, whatever the id of its event. */
+export function contentHashOfInput(input: TypedInput): Uint8Array {
+  return contentHashOf(input.type, dataOf(input))
 }
 
 type EncodedMessage = OutboxEvent

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { expect, inject, test } from 'vitest'
 import { insertIntents } from '../contract/postgres/intent-rows.ts'
+import { contentHashOfInput } from '../../src/events/publisher.ts'
 import { migratedDatabase } from '../support/migrated-database.ts'
 import { Platform } from '../support/platform.ts'
 import { runWorkerctl } from './workerctl-fixture.ts'
@@ -86,6 +87,40 @@ test('explain shows what happened to an event in each group, to a person and to 
       out: '',
       err: expect.stringMatching(/^There is no campaign /),
     })
+
+    // Of the platform's own columns alone, as after forget; of an edited copy under its own id; and under a pause.
+    const lineOf = async (...args: string[]) => (await explain(...args)).out.split('\n')[0]
+    const ada = await platform.person(campaign, { verified_at: null })
+    expect(await lineOf('--user', ada.userId)).toMatch(/^No welcome mail: the event user\.signed_up of .* never arrived in email-workers/)
+    expect(await lineOf('--event', ada.userId)).toBe(
+      `${ada.userId} is the id of a person, not of an event: workerctl timeline --user ${ada.userId} explains it.`,
+    )
+    await db.sql.query(`INSERT INTO worker.pauses (scope, target, owner, reason) VALUES ('group', 'email-workers', 'ops', 'relay move')`)
+    const paused =
+      /^No welcome mail yet: email-workers has no record of the event .*, and group email-workers is paused by ops \(relay move\)/
+    expect(await lineOf('--user', ada.userId)).toMatch(paused)
+    expect(await lineOf('--campaign', campaign.campaignId)).toMatch(
+      /^1 of its intents waits, and its events wait unread in the log: group email-workers is paused by ops/,
+    )
+    await db.sql.query(`UPDATE worker.pauses SET scope = 'channel', target = 'email'`)
+    expect(await lineOf('--campaign', campaign.campaignId)).toMatch(/^1 of its intents waits: the email channel is paused by ops/)
+    expect((await explain('--event', eventId)).out).toContain(
+      'The mail about the reward waits: the email channel is paused by ops (relay move)',
+    )
+    await db.sql.query(`UPDATE worker.pauses SET ended_at = now()`)
+    await db.sql.query(
+      `INSERT INTO worker.outcomes (group_name, event_id, type, content_hash, topic, partition, "offset", outcome)
+       VALUES ('email-workers', $1, 'user.signed_up', $2, 't', 2, 10, 'accepted')`,
+      ['7d8f6a10-1c52-5b9e-8a7d-0d4c3b2a1f60', contentHashOfInput({ type: 'user.signed_up', ...campaign, ...ada })],
+    )
+    expect(await lineOf('--user', ada.userId)).toMatch(/^No mail and no reward was due/)
+    await db.sql.query(
+      `INSERT INTO email_logs (id, campaign_id, user_id, recipient_email, subject, type, status, sent_at) VALUES ($1, $2, $3, '', '', 'welcome', 'sent', now())`,
+      [randomUUID(), campaign.campaignId, ada.userId],
+    )
+    expect(await lineOf('--user', ada.userId)).toMatch(
+      /^The newest mail in email_logs is a welcome mail, sent .*; no intent of it is on record/,
+    )
 
     expect((await explain()).err).toBe('Give exactly one of --user, --email, --event, --campaign and --reward.')
     expect((await explain('--user', userId, '--event', eventId)).code).toBe(1)

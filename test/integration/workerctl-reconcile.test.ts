@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
+import { contentHashOfInput } from '../../src/events/publisher.ts'
 import { Platform, type Campaign } from '../support/platform.ts'
 import { createWorkerctlFixture } from './workerctl-fixture.ts'
 
@@ -45,6 +46,14 @@ test('reconcile includes a group that runs only when named, for facts since its 
   const sentence = `${group} has progress but is not compared, because KAFKA_GROUPS does not name it: include analytics-workers there if it runs.`
   expect((await s.workerctl(['reconcile'])).out).toContain(sentence)
   expect(JSON.parse(named.out).notCompared).toEqual([])
+
+  // The fact of ada under another id, as an edited copy has: of the group that accepted it, nothing is missing.
+  await sql.query(
+    `INSERT INTO worker.outcomes (group_name, event_id, type, content_hash, topic, partition, "offset", outcome)
+     VALUES ($1, $2, 'user.signed_up', $3, $4, 0, 1, 'accepted')`,
+    [s.group, '7d8f6a10-1c52-5b9e-8a7d-0d4c3b2a1f60', contentHashOfInput({ type: 'user.signed_up', ...campaign, ...ada }), s.topic],
+  )
+  expect(JSON.parse((await s.workerctl(['reconcile', '--json'])).out).uncovered).toEqual([missing('user.signed_up', s.group, 2)])
 
   await sql.query('DELETE FROM worker.progress WHERE group_name = $1', [s.group])
   expect((await s.workerctl(['reconcile'])).err).toBe(

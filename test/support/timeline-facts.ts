@@ -1,3 +1,4 @@
+import type { Pause } from '../../src/model/pause.ts'
 import { nothingOnRecord, type IntentFact, type TimelineFacts } from '../../src/admin/timeline/timeline-facts.ts'
 
 /** The moment of every time in these facts. */
@@ -10,8 +11,24 @@ export const settings = {
     ['email-workers', 'stage.email-workers'],
     ['reward-workers', 'stage.reward-workers'],
   ]),
+  readersOf: (type: string) => [
+    'stage.email-workers',
+    ...(type === 'reward.earned' ? ['stage.reward-workers'] : ['stage.position-workers']),
+  ],
   dedupeDays: 30,
 }
+
+/** A pause that an operator set an hour ago, until it is resumed. */
+export const pauseFact = (scope: Pause['scope'], target: string, group: string | null = null): Pause => ({
+  id: '12',
+  scope,
+  target,
+  group,
+  owner: 'ops',
+  because: 'relay move',
+  since: before(60),
+  until: null,
+})
 
 /** A welcome mail that is pending and due, but for what is named. */
 export function intentFact(change: Partial<IntentFact> = {}): IntentFact {

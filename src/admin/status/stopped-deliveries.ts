@@ -1,4 +1,5 @@
-import { pausedSubject, pauseTerms, type PauseTarget } from '../../model/pause.ts'
+import { pausedSubject, pauseTerms } from '../../model/pause.ts'
+import { resumeCommand } from '../pauses/resume-command.ts'
 import { workerctl, type Problem } from './finding.ts'
 import type { StatusFacts } from './status-facts.ts'
 
@@ -30,13 +31,6 @@ export function findStoppedDeliveries({ groups, channels, pauses }: StatusFacts)
     })
   }
   return findings
-}
-
-/** Ends exactly this pause. */
-function resumeCommand({ scope, target, group }: PauseTarget): string {
-  if (scope === 'group') return `resume group ${target} --owner NAME`
-  if (scope === 'partition') return `resume partition ${group} ${target} --owner NAME`
-  return `resume ${scope} ${target}${group === null ? '' : ` --group ${group}`} --owner NAME`
 }
 
 /** By the reason for which the relay is away. */

@@ -1,6 +1,8 @@
 import { ago, span } from '../../std/ago.ts'
 import { instantOf } from '../../std/instant.ts'
 import { asSentence } from '../../std/failure.ts'
+import type { Pause } from '../../model/pause.ts'
+import { pausedClause, pauseOfIntent } from './pause-clause.ts'
 import { reasonSentence } from './reason-sentences.ts'
 import type { DeliveryFact, IntentFact, MailFact, SuppressionFact } from './timeline-facts.ts'
 
@@ -8,6 +10,7 @@ import type { DeliveryFact, IntentFact, MailFact, SuppressionFact } from './time
 export interface IntentContext {
   readonly now: number
   readonly suppressions: readonly SuppressionFact[]
+  readonly pauses: readonly Pause[]
   readonly mail: MailFact | null
   readonly delivery: DeliveryFact | null
 }
@@ -36,8 +39,11 @@ export function isWell({ state, reason, coalesce }: Pick<IntentFact, 'state' | '
   return state === 'skipped' && (reason === 'reward-delivered' || reason === 'reward-redeemed')
 }
 
-function clauseOf(intent: IntentFact, { now, suppressions, mail, delivery }: IntentContext): string {
+function clauseOf(intent: IntentFact, { now, suppressions, pauses, mail, delivery }: IntentContext): string {
   const name = nameOf(intent)
+  const pause = intent.state === 'pending' || intent.state === 'ambiguous' ? pauseOfIntent(pauses, intent) : null
+  if (pause !== null)
+    return `${intent.state === 'pending' ? `The ${name} waits` : `It is not known whether the ${name} arrived, and it waits before it is sent once more`}: ${pausedClause(pause)}`
   const { because, fix } = wordsOf(intent, suppressions, now)
   const why = `${because}${intent.detail === null ? '' : ` (${intent.detail.replace(/\.$/, '')})`}${fix === null ? '' : `; ${fix}`}`
   const attempts = `${intent.attempt} ${intent.attempt === 1 ? 'attempt' : 'attempts'}`

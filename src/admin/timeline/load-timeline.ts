@@ -1,9 +1,12 @@
-import { eventIdOfInput } from '../../events/publisher.ts'
+import { contentHashOfInput, eventIdOfInput } from '../../events/publisher.ts'
 import type { PlatformFact } from '../reconcile-facts.ts'
+import { missingEffects } from './missing-effects.ts'
 import {
   nothingOnRecord,
   type ExpectedEvent,
   type IntentFact,
+  type MailFact,
+  type OutcomeFact,
   type PersonRow,
   type TimelineFacts,
   type TimelineReader,
@@ -11,8 +14,9 @@ import {
 } from './timeline-facts.ts'
 
 export interface LoadSettings {
-  /** The ids of the groups. */
+  /** The ids of the groups, registered and in use; of those in use, by the name that the code registers. */
   readonly groups: readonly string[]
+  readonly inUse: ReadonlyMap<string, string>
   /** Nothing before this time is expected to have an outcome: DEDUPE_DAYS ago. */
   readonly rememberedFrom: Date
   /** Movements from this time on; null: all. */
@@ -36,20 +40,21 @@ export async function loadTimeline(reader: TimelineReader, subject: TimelineSubj
 }
 
 async function ofPerson(reader: TimelineReader, subject: TimelineSubject, settings: LoadSettings): Promise<TimelineFacts> {
-  const { groups, limit, since } = settings
+  const { limit, since } = settings
   const [person, intents] = [await reader.person(subject.id), await reader.intentsOf(subject.id, limit)]
   const expected = await expectedOf(reader, await reader.facts(subject.id), settings)
-  const eventIds = eventIdsOf(intents, expected)
+  const { mails, deliveries } = await reader.logged(intents.map(({ id }) => id))
   return {
     ...nothingOnRecord,
     subject,
     person,
     intents,
     expected,
+    pauses: await reader.pauses(),
     suppressions: await suppressionsOf(reader, person),
-    outcomes: await reader.outcomes(groups, eventIds),
-    deadLetters: await reader.deadLetters(groups, { eventIds }, limit),
-    ...(await reader.logged(intents.map(({ id }) => id))),
+    ...(await becameOf(reader, intents, expected, settings)),
+    mails: [...mails, ...without(await reader.mailsTo(subject.id, limit), mails)],
+    deliveries,
     rewards: await reader.rewards({ userId: subject.id }, limit),
     movements: await reader.movements({ userId: subject.id, campaignId: null }, since, limit),
   }
@@ -57,14 +62,19 @@ async function ofPerson(reader: TimelineReader, subject: TimelineSubject, settin
 
 async function ofEvent(reader: TimelineReader, subject: TimelineSubject, { groups, limit }: LoadSettings): Promise<TimelineFacts> {
   const intents = await reader.intentsOfEvent(groups, subject.id)
-  const person = await personOf(reader, intents)
+  const outcomes = await reader.outcomes(groups, [subject.id])
+  const deadLetters = await reader.deadLetters(groups, { eventIds: [subject.id] }, limit)
+  const isKnown = outcomes.length > 0 || deadLetters.length > 0
   return {
     ...nothingOnRecord,
     subject,
+    // Of an id without an event, because it may be that of a person.
+    person: isKnown ? null : await reader.person(subject.id),
     intents,
-    suppressions: await suppressionsOf(reader, person),
-    outcomes: await reader.outcomes(groups, [subject.id]),
-    deadLetters: await reader.deadLetters(groups, { eventIds: [subject.id] }, limit),
+    pauses: await reader.pauses(),
+    suppressions: await suppressionsOf(reader, await personOf(reader, intents)),
+    outcomes,
+    deadLetters,
     ...(await reader.logged(intents.map(({ id }) => id))),
   }
 }
@@ -77,16 +87,15 @@ async function ofReward(reader: TimelineReader, subject: TimelineSubject, settin
   const intents = (await reader.intentsOf(userId, settings.limit)).filter(({ userRewardId }) => userRewardId === subject.id)
   const facts = (await reader.facts(userId)).filter((fact) => fact.type === 'reward.earned' && fact.userRewardId === subject.id)
   const expected = await expectedOf(reader, facts, settings)
-  const eventIds = eventIdsOf(intents, expected)
   return {
     ...nothingOnRecord,
     subject,
     intents,
     expected,
     rewards,
+    pauses: await reader.pauses(),
     suppressions: await suppressionsOf(reader, person),
-    outcomes: await reader.outcomes(settings.groups, eventIds),
-    deadLetters: await reader.deadLetters(settings.groups, { eventIds }, settings.limit),
+    ...(await becameOf(reader, intents, expected, settings)),
     ...(await reader.logged(intents.map(({ id }) => id))),
   }
 }
@@ -101,6 +110,7 @@ async function ofCampaign(
     ...nothingOnRecord,
     subject,
     intents,
+    pauses: await reader.pauses(),
     campaign: await reader.campaign(subject.id),
     counts: await reader.countsOfCampaign(subject.id),
     outcomes: await reader.outcomes(groups, eventIdsOf(intents, [])),
@@ -119,7 +129,38 @@ async function expectedOf(
   const foreign = await reader.foreignTypes()
   return facts
     .filter(({ type, timestamp }) => timestamp >= rememberedFrom && !foreign.includes(type))
-    .map((fact) => ({ type: fact.type, eventId: eventIdOfInput(fact), at: fact.timestamp }))
+    .map((fact) => ({
+      type: fact.type,
+      eventId: eventIdOfInput(fact),
+      contentHash: Buffer.from(contentHashOfInput(fact)).toString('hex'),
+      at: fact.timestamp,
+    }))
+}
+
+/**
+ * What became of the events of these intents and of those expected. An expected one that no outcome has under its own id is looked for under
+ * any: an edited copy, or an event whose publisher gave it an id, is the same fact.
+ */
+async function becameOf(
+  reader: TimelineReader,
+  intents: readonly IntentFact[],
+  expected: readonly ExpectedEvent[],
+  { groups, inUse, limit }: LoadSettings,
+) {
+  const eventIds = eventIdsOf(intents, expected)
+  const found = await reader.outcomes(groups, eventIds)
+  const missing = expected.filter((event) => missingEffects(event, { outcomes: found, deadLetters: [] }, inUse).length > 0)
+  const others = missing.length === 0 ? [] : await reader.outcomesOfFacts(groups, missing.map(({ contentHash }) => contentHash)) // prettier-ignore
+  const isKnown = ({ group, eventId }: OutcomeFact) => found.some((one) => one.group === group && one.eventId === eventId)
+  const outcomes = [...found, ...others.filter((one) => !isKnown(one))]
+  const ids = [...new Set([...eventIds, ...outcomes.map(({ eventId }) => eventId)])]
+  return { outcomes, deadLetters: await reader.deadLetters(groups, { eventIds: ids }, limit) }
+}
+
+/** Those of which the others hold no row. */
+function without(mails: readonly MailFact[], others: readonly MailFact[]): readonly MailFact[] {
+  const known = new Set(others.map(({ id }) => id))
+  return mails.filter(({ id }) => !known.has(id))
 }
 
 function eventIdsOf(intents: readonly IntentFact[], expected: readonly ExpectedEvent[]): readonly string[] {

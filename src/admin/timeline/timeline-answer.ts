@@ -1,15 +1,19 @@
+import { pausedClause, pausedReading, pauseOfCount } from './pause-clause.ts'
 import { ago, span } from '../../std/ago.ts'
 import { asSentence } from '../../std/failure.ts'
-import type { FactType } from '../reconcile-facts.ts'
+import { coversGroup } from '../../model/pause.ts'
+import { letterHandle } from '../dead-letters/letter-handle.ts'
 import { deadLetterSentences } from './dead-letter-sentences.ts'
 import { intentAnswer, isWell, nameOf } from './intent-answer.ts'
+import { effectOf, isMadeUpFor, isOfAnotherRecord, missingEffects } from './missing-effects.ts'
 import { reasonSentence } from './reason-sentences.ts'
-import type { CampaignState, DeadLetterFact, ExpectedEvent, IntentCount, IntentFact, TimelineFacts } from './timeline-facts.ts'
+import type { CampaignState, DeadLetterFact, IntentCount, IntentFact, TimelineFacts } from './timeline-facts.ts'
 
-/** How the installation runs: the ids of the groups by the name that the code registers, and DEDUPE_DAYS. */
+/** How the installation runs: the ids of the groups by the name that the code registers, those that read a type, and DEDUPE_DAYS. */
 export interface AnswerSettings {
   readonly now: number
   readonly groups: ReadonlyMap<string, string>
+  readonly readersOf: (type: string) => readonly string[]
   readonly dedupeDays: number
 }
 
@@ -17,18 +21,6 @@ export interface AnswerSettings {
 interface Candidate {
   readonly at: Date
   readonly sentence: string
-}
-
-/** The effect that a person expects of an event, by the group that has it. */
-const effects: Readonly<Record<FactType, readonly { readonly group: string; readonly name: string }[]>> = {
-  'user.signed_up': [{ group: 'email-workers', name: 'welcome mail' }],
-  'user.verified': [{ group: 'email-workers', name: 'verification mail' }],
-  'referral.created': [],
-  'referral.verified': [{ group: 'email-workers', name: 'position mail' }],
-  'reward.earned': [
-    { group: 'reward-workers', name: 'reward' },
-    { group: 'email-workers', name: 'mail about the reward' },
-  ],
 }
 
 /**
@@ -40,10 +32,16 @@ export function timelineAnswer(facts: TimelineFacts, settings: AnswerSettings): 
   if (facts.subject.of === 'reward' && facts.rewards.length === 0) {
     return `No reward: there is no row ${facts.subject.id} in user_rewards, and nothing is delivered without one.`
   }
-  const amiss = [...deadLettersOf(facts, settings), ...missingOf(facts, settings), ...intentsOf(facts, settings, false)]
+  const amiss = [
+    ...deadLettersOf(facts, settings),
+    ...missingOf(facts, settings),
+    ...unreadOf(facts, settings),
+    ...intentsOf(facts, settings, false),
+  ]
   const [worst] = amiss.toSorted((one, other) => other.at.getTime() - one.at.getTime())
+  if (facts.subject.of === 'event')
+    return `${worst === undefined ? eventAnswer(facts, settings) : asSentence(worst.sentence)}${otherRecords(facts)}`
   if (worst !== undefined) return asSentence(worst.sentence)
-  if (facts.subject.of === 'event') return eventAnswer(facts, settings)
   const [well] = intentsOf(facts, settings, true)
   return well?.sentence ?? nothingAnswer(facts, settings)
 }
@@ -56,54 +54,76 @@ export function isUnknown({ subject, person, campaign, ...lists }: TimelineFacts
 }
 
 /** What of an intent is to be said beside what is on record. */
-export function answerOfIntent(intent: IntentFact, { suppressions, mails, deliveries }: TimelineFacts, now: number): string {
+export function answerOfIntent(intent: IntentFact, { suppressions, mails, deliveries, pauses }: TimelineFacts, now: number): string {
   return intentAnswer(intent, {
     now,
     suppressions,
+    pauses,
     mail: mails.find(({ intentId }) => intentId === intent.id) ?? null,
     delivery: deliveries.find(({ intentId }) => intentId === intent.id) ?? null,
   })
 }
 
-/** The groups that should have an outcome of an event and have none, with what the person misses. */
-export function missingEffects(
-  { type, eventId }: ExpectedEvent,
-  { outcomes, deadLetters }: Pick<TimelineFacts, 'outcomes' | 'deadLetters'>,
-  groups: ReadonlyMap<string, string>,
-): readonly { readonly group: string; readonly name: string }[] {
-  return effects[type].flatMap(({ group, name }) => {
-    const id = groups.get(group)
-    const isKnown = [...outcomes, ...deadLetters].some((one) => one.group === id && one.eventId === eventId)
-    return id === undefined || isKnown ? [] : [{ group: id, name }]
-  })
+/** A dead letter in words. `isOther`: it is of another record than the event that its id names. */
+export function deadLetterClause(letter: DeadLetterFact, isOther = false): string {
+  const { group, type, reason, partition, offset, state } = letter
+  const what = isOther ? 'another record with its id' : `the event ${type ?? '(of unknown type)'}`
+  const isPast = state === 'resolved' || state === 'discarded'
+  const where = `${group} at partition ${partition}, offset ${offset}, because ${deadLetterSentences[reason]}`
+  return `${what} ${isPast ? 'was' : 'is'} a dead letter of ${where}; ${decisionOf(letter)}`
 }
 
-/** A dead letter in words. */
-export function deadLetterClause({ group, type, reason, partition, offset }: DeadLetterFact): string {
-  return (
-    `the event ${type ?? '(of unknown type)'} is a dead letter of ${group} at partition ${partition}, offset ${offset}, because ${deadLetterSentences[reason]}; ` +
-    `workerctl dlq list --group ${group} --reason ${reason} shows it, and docs/guide/dead-letters.md what to do`
-  )
+function decisionOf(letter: DeadLetterFact): string {
+  switch (letter.state) {
+    case 'open':
+      return `workerctl dlq list --group ${letter.group} --reason ${letter.reason} shows it, and docs/guide/dead-letters.md what to do`
+    case 'requested':
+      return `its replay has been requested, and a daemon of the group carries it out`
+    case 'discarded':
+      return `an operator discarded it, and workerctl dlq show ${letterHandle(letter)} shows who and why`
+    case 'resolved':
+      return 'a replay has accepted it since'
+  }
 }
 
-function deadLettersOf({ deadLetters, subject }: TimelineFacts, { groups }: AnswerSettings): readonly Candidate[] {
-  return deadLetters.map((letter) => {
-    const lost = Object.entries(effects).flatMap(([type, all]) => (type === letter.type ? all : []))
-    const name = lost.find(({ group }) => groups.get(group) === letter.group)?.name ?? null
-    const head = name === null || subject.of === 'event' ? 'No effect' : `No ${name}`
-    return { at: letter.at, sentence: `${head}: ${deadLetterClause(letter)}` }
-  })
+function deadLettersOf(facts: TimelineFacts, { groups }: AnswerSettings): readonly Candidate[] {
+  const { deadLetters, subject } = facts
+  return deadLetters
+    .filter((letter) => !isMadeUpFor(letter, facts))
+    .map((letter) => {
+      const name = subject.of === 'event' ? null : effectOf(letter.type, letter.group, groups)
+      return { at: letter.at, sentence: `No ${name ?? 'effect'}: ${deadLetterClause(letter)}` }
+    })
 }
 
 function missingOf(facts: TimelineFacts, { groups, now }: AnswerSettings): readonly Candidate[] {
   return facts.expected.flatMap((event) =>
-    missingEffects(event, facts, groups).map(({ group, name }) => ({
-      at: event.at,
-      sentence:
-        `No ${name}: the event ${event.type} of ${span(now - event.at.getTime())} ago never arrived in ${group}; workerctl offsets show says whether the group has read ` +
-        `everything, and workerctl reconcile --publish publishes what was never published`,
-    })),
+    missingEffects(event, facts, groups).map(({ group, name }) => {
+      const what = `the event ${event.type} of ${span(now - event.at.getTime())} ago`
+      const paused = pausedReading(facts.pauses, group)
+      const sentence =
+        paused === null
+          ? `No ${name}: ${what} never arrived in ${group}; workerctl offsets show says whether the group has read everything, and workerctl reconcile --publish publishes what was never published`
+          : `No ${name} yet: ${group} has no record of ${what}, and ${paused}; if it has none afterwards, workerctl reconcile --publish publishes what was never published`
+      return { at: event.at, sentence }
+    }),
   )
+}
+
+/** Of an event that some groups have read: those that have not, where a person misses its effect or an operator keeps the group from reading. */
+function unreadOf({ subject, outcomes, deadLetters, pauses }: TimelineFacts, { groups, readersOf }: AnswerSettings): readonly Candidate[] {
+  const [first] = outcomes
+  if (subject.of !== 'event' || first === undefined) return []
+  return readersOf(first.type)
+    .filter((group) => ![...outcomes, ...deadLetters].some((one) => one.group === group))
+    .flatMap((group) => {
+      const name = effectOf(first.type, group, groups)
+      const paused = pausedReading(pauses, group)
+      if (paused === null && name === null) return []
+      const head = name === null ? `The event has not had its effect in ${group} yet` : `No ${name} yet`
+      const way = paused ?? 'workerctl offsets show says whether the group runs, and how far it has read'
+      return [{ at: first.at, sentence: `${head}: ${group} has not read the event ${first.type}; ${way}` }]
+    })
 }
 
 function intentsOf(facts: TimelineFacts, { now }: AnswerSettings, well: boolean): readonly Candidate[] {
@@ -114,11 +134,12 @@ function intentsOf(facts: TimelineFacts, { now }: AnswerSettings, well: boolean)
 }
 
 function eventAnswer(facts: TimelineFacts, settings: AnswerSettings): string {
-  const { outcomes, subject, intents } = facts
+  const { outcomes, subject, intents, person } = facts
   if (outcomes.length === 0) {
+    if (person !== null) return `${subject.id} is the id of a person, not of an event: workerctl timeline --user ${subject.id} explains it.`
     return (
       `The event ${subject.id} never arrived: no group has a record of it. It was never published (workerctl reconcile), has not been read yet (workerctl offsets show), ` +
-      `could not be parsed (workerctl dlq list), or is older than DEDUPE_DAYS=${settings.dedupeDays}.`
+      `could not be parsed (workerctl dlq list), or is older than DEDUPE_DAYS=${settings.dedupeDays}.${pausedGroups(facts, settings)}`
     )
   }
   const duplicate = outcomes.find(({ outcome }) => outcome === 'duplicate')
@@ -133,13 +154,30 @@ function eventAnswer(facts: TimelineFacts, settings: AnswerSettings): string {
   return `Nothing of the event is left to do: it was read by ${groups}.`
 }
 
-function nothingAnswer({ subject, person, rewards, suppressions }: TimelineFacts, { now, dedupeDays }: AnswerSettings): string {
+/** Records that have the id of the event and are not the event. */
+function otherRecords(facts: TimelineFacts): string {
+  const others = facts.deadLetters.filter((letter) => letter.state !== 'resolved' && isOfAnotherRecord(letter, facts))
+  return others.map((letter) => ` ${asSentence(deadLetterClause(letter, true))}`).join('')
+}
+
+/** Of an event that nobody has read: what operators keep from reading, with a leading space. */
+function pausedGroups({ pauses }: TimelineFacts, { groups }: AnswerSettings): string {
+  const clauses = [...groups.values()].flatMap((group) => pausedReading(pauses, group) ?? [])
+  return clauses.map((clause) => ` ${asSentence(clause)}`).join('')
+}
+
+function nothingAnswer({ subject, person, rewards, suppressions, mails }: TimelineFacts, { now, dedupeDays }: AnswerSettings): string {
   if (subject.of === 'reward') {
     const [reward] = rewards
     if (reward?.deliveryMethod === 'manual') return 'No reward: rewards with the method manual are delivered by hand.'
     return `No reward: its row is ${reward?.status ?? 'gone'}, and no reward.earned event of it arrived in the last DEDUPE_DAYS=${dedupeDays}; workerctl reconcile finds those that were never published.`
   }
   if (person === null) return `Nothing is on record: no participant has the id ${subject.id}, and no intent names it.`
+  const [mail] = mails
+  if (mail !== undefined) {
+    const name = nameOf({ kind: 'mail', type: mail.type })
+    return `The newest mail in email_logs is a ${name}, ${mail.status} ${ago(mail.at, now)}; no intent of it is on record: it was deleted after its retention, erased (workerctl forget), or the mail is not of this worker.`
+  }
   const [suppression] = suppressions
   const mailbox =
     suppression === undefined
@@ -149,7 +187,7 @@ function nothingAnswer({ subject, person, rewards, suppressions }: TimelineFacts
   return `No mail and no reward was due in the last DEDUPE_DAYS=${dedupeDays}: no event about the person is on record, whose status is ${person.deleted ? 'deleted' : person.status}${mailbox}${consent}.`
 }
 
-function campaignAnswer({ subject, campaign, counts, deadLetters }: TimelineFacts, { now }: AnswerSettings): string {
+function campaignAnswer({ subject, campaign, counts, deadLetters, pauses }: TimelineFacts, { now, groups }: AnswerSettings): string {
   if (campaign === null) return `There is no campaign ${subject.id}.`
   const blocking = blockingReason(campaign)
   if (blocking !== null) {
@@ -158,12 +196,25 @@ function campaignAnswer({ subject, campaign, counts, deadLetters }: TimelineFact
     return asSentence(`Nothing is sent: ${because}; ${held} pending${blocking === 'campaign-paused' ? `, and ${fix ?? ''}` : ''}`)
   }
   const [worst] = counts.filter((one) => !['sent', 'delivered', 'skipped'].includes(one.state) && one.reason !== null).toSorted(byWeight)
+  const stopped = pauses.filter(
+    (pause) =>
+      (pause.scope === 'campaign' && pause.target === subject.id) ||
+      (pause.scope === 'group' && [...groups.values()].some((group) => coversGroup(pause, group))) ||
+      counts.some((one) => pauseOfCount([pause], one) !== null),
+  )
+  const [pause] = stopped
+  if (pause !== undefined) {
+    const held = sum(counts.filter((one) => pauseOfCount(stopped, one) !== null))
+    const unread = pause.scope === 'group' ? ', and its events wait unread in the log' : ''
+    const more = stopped.length === 1 ? '' : `; ${stopped.length - 1} more (workerctl pause list)`
+    const failed = worst === undefined || weight(worst) === 0 ? '' : `; besides, ${countClause(worst, subject.id)}`
+    return asSentence(`${held} of its intents ${held === 1 ? 'waits' : 'wait'}${unread}: ${pausedClause(pause)}${more}${failed}`)
+  }
   if (worst !== undefined) return asSentence(countClause(worst, subject.id))
-  const [letter] = deadLetters
+  const letters = deadLetters.filter(({ state }) => state === 'open' || state === 'requested')
+  const [letter] = letters
   if (letter !== undefined)
-    return asSentence(
-      `${deadLetters.length} of its events became dead letters, the latest ${ago(letter.at, now)}: ${deadLetterClause(letter)}`,
-    )
+    return asSentence(`${letters.length} of its events became dead letters, the latest ${ago(letter.at, now)}: ${deadLetterClause(letter)}`)
   const done = sum(counts.filter(({ state }) => state === 'sent' || state === 'delivered'))
   const pending = sum(counts.filter(({ state }) => state === 'pending'))
   return `Nothing of the campaign failed: ${done} sent or delivered, ${pending} pending.`

@@ -1,6 +1,7 @@
 import { maskedAddress } from '../../std/masked-address.ts'
 import { outcomeWords } from '../explain-event.ts'
-import { answerOfIntent, deadLetterClause, missingEffects, type AnswerSettings } from './timeline-answer.ts'
+import { isOfAnotherRecord, missingEffects } from './missing-effects.ts'
+import { answerOfIntent, deadLetterClause, type AnswerSettings } from './timeline-answer.ts'
 import type { DeliveryFact, MailFact, MovementFact, RewardFact, TimelineFacts } from './timeline-facts.ts'
 
 /** One thing that happened, or should have. */
@@ -35,7 +36,11 @@ export function timelineEntries(facts: TimelineFacts, settings: AnswerSettings, 
     ...facts.suppressions.map(({ at, reason }) => entry(at, 'suppression', { reason, text: `the address is suppressed: ${reason}` })),
     ...eventEntries(facts, settings),
     ...facts.deadLetters.map((letter) =>
-      entry(letter.at, 'dead-letter', { reason: letter.reason, id: letter.eventId, text: deadLetterClause(letter) }),
+      entry(letter.at, 'dead-letter', {
+        reason: letter.reason,
+        id: letter.eventId,
+        text: deadLetterClause(letter, isOfAnotherRecord(letter, facts)),
+      }),
     ),
     ...facts.intents.map((intent) =>
       entry(intent.finishedAt ?? intent.createdAt, 'intent', {
@@ -106,7 +111,7 @@ function eventEntries(facts: TimelineFacts, { groups }: AnswerSettings): readonl
     ...[...known].map(([id, { at, type }]) => entry(at, 'event', { id, text: type })),
     ...facts.expected.flatMap((event) =>
       missingEffects(event, facts, groups).map(({ group, name }) =>
-        entry(event.at, 'missing', { id: event.eventId, text: `${event.type} never arrived in ${group}: no ${name}` }),
+        entry(event.at, 'missing', { id: event.eventId, text: `${event.type} is not on record in ${group}: no ${name}` }),
       ),
     ),
     ...facts.outcomes.map(({ at, group, type, partition, offset, outcome, eventId }) =>

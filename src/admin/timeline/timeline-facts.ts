@@ -1,7 +1,9 @@
 import type { RewardRecord } from '../explain-event.ts'
 import type { IntentLine } from '../intents/intent-admin.ts'
 import type { PlatformFact } from '../reconcile-facts.ts'
+import type { LetterState } from '../dead-letters/dead-letter-admin.ts'
 import type { DeadLetterReason } from '../../model/dead-letter-reason.ts'
+import type { Pause } from '../../model/pause.ts'
 
 /** The person, the campaign and the account, as the platform's rows say. */
 export interface PersonRow {
@@ -37,6 +39,8 @@ export interface OutcomeFact {
   readonly group: string
   readonly eventId: string
   readonly type: string
+  /** Of what the event says happened, in hexadecimal: the same fact has it under any id. */
+  readonly contentHash: string
   readonly outcome: string
   readonly partition: number
   readonly offset: string
@@ -48,6 +52,7 @@ export interface DeadLetterFact {
   readonly eventId: string | null
   readonly type: string | null
   readonly reason: DeadLetterReason
+  readonly state: LetterState
   readonly topic: string
   readonly partition: number
   readonly offset: string
@@ -62,9 +67,11 @@ export interface IntentFact extends IntentLine {
   readonly waitingSince: Date | null
 }
 
-/** A row of `email_logs` that an intent wrote. */
+/** A row of `email_logs`. */
 export interface MailFact {
-  readonly intentId: string
+  readonly id: string
+  /** Null: no intent of it is on record. */
+  readonly intentId: string | null
   readonly type: string
   readonly status: string
   readonly recipient: string
@@ -100,9 +107,13 @@ export interface MovementFact {
 
 /** How many intents of a campaign are in a state, of a kind and for a reason. */
 export interface IntentCount {
+  readonly group: string
+  readonly channel: string
   readonly kind: string
   readonly state: IntentLine['state']
   readonly reason: string | null
+  /** Of those that a pause has set aside, `pauseTag` of it. */
+  readonly pause: string | null
   readonly count: number
 }
 
@@ -110,6 +121,8 @@ export interface IntentCount {
 export interface ExpectedEvent {
   readonly type: PlatformFact['type']
   readonly eventId: string
+  /** As that of an outcome. */
+  readonly contentHash: string
   readonly at: Date
 }
 
@@ -127,6 +140,8 @@ export interface TimelineFacts {
   readonly suppressions: readonly SuppressionFact[]
   /** Of the types whose publisher uses our ids. */
   readonly expected: readonly ExpectedEvent[]
+  /** What operators have paused, anywhere. */
+  readonly pauses: readonly Pause[]
   readonly outcomes: readonly OutcomeFact[]
   readonly deadLetters: readonly DeadLetterFact[]
   /** The newest first. */
@@ -145,6 +160,7 @@ export const nothingOnRecord: Omit<TimelineFacts, 'subject'> = {
   campaign: null,
   suppressions: [],
   expected: [],
+  pauses: [],
   outcomes: [],
   deadLetters: [],
   intents: [],
@@ -162,6 +178,10 @@ export interface TimelineReader {
   facts(userId: string): Promise<readonly PlatformFact[]>
   suppressions(accountId: string, address: string): Promise<readonly SuppressionFact[]>
   outcomes(groups: readonly string[], eventIds: readonly string[]): Promise<readonly OutcomeFact[]>
+  /** The outcomes of these facts under whatever id, by their hashes in hexadecimal: reads the whole table. */
+  outcomesOfFacts(groups: readonly string[], contentHashes: readonly string[]): Promise<readonly OutcomeFact[]>
+  /** What is paused, the oldest pause first. */
+  pauses(): Promise<readonly Pause[]>
   deadLetters(
     groups: readonly string[],
     of: { readonly eventIds: readonly string[] } | { readonly campaignId: string },
@@ -173,6 +193,9 @@ export interface TimelineReader {
   /** Of a campaign: reads the whole table. */
   intentsOfCampaign(campaignId: string, limit: number): Promise<readonly IntentFact[]>
   countsOfCampaign(campaignId: string): Promise<readonly IntentCount[]>
+  /** The mails to a person, by the platform's own column. */
+  mailsTo(userId: string, limit: number): Promise<readonly MailFact[]>
+  /** What these intents wrote to the delivery logs. */
   logged(intentIds: readonly string[]): Promise<{ readonly mails: readonly MailFact[]; readonly deliveries: readonly DeliveryFact[] }>
   rewards(of: { readonly userId: string } | { readonly userRewardId: string }, limit: number): Promise<readonly RewardFact[]>
   /** Of a campaign, of a person, or of a person in a campaign; the newest first. */

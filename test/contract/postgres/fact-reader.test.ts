@@ -83,6 +83,14 @@ test('outcomes are looked up by id, and show how the ids of their type are deriv
       { type: 'user.signed_up', derived: false },
       { type: 'user.verified', derived: true },
     ])
+    // By what they say, whatever their id; of the type and the groups that are wanted only.
+    await db.sql.query(`UPDATE worker.outcomes SET content_hash = '\\xab01' WHERE event_id = $1`, [chosen])
+    const groups = ['email-workers', 'reward-workers']
+    expect(await reader.outcomesOfFacts('user.signed_up', groups, ['ab01', 'ab02'])).toEqual([
+      { group: 'email-workers', contentHash: 'ab01' },
+    ])
+    expect(await reader.outcomesOfFacts('user.verified', groups, ['ab01'])).toEqual([])
+    expect(await reader.outcomesOfFacts('user.signed_up', ['reward-workers'], ['ab01'])).toEqual([])
     expect(await reader.oldestOutcome(null)).toBeInstanceOf(Date)
     expect(await reader.oldestOutcome('email-workers')).toEqual(await reader.oldestOutcome(null))
     expect(await reader.oldestOutcome('reward-workers')).toBeNull()

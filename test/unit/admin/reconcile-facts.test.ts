@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { InvalidEvent } from '../../../src/events/invalid-event.ts'
-import { eventIdOfInput } from '../../../src/events/publisher.ts'
+import { contentHashOfInput, eventIdOfInput } from '../../../src/events/publisher.ts'
 import { publishFacts, reconcile, type FactReader, type PlatformFact } from '../../../src/admin/reconcile-facts.ts'
 
 const campaignId = '00000000-0000-4000-8000-00000000000a'
@@ -26,8 +26,15 @@ const reward = (n: number): PlatformFact => ({
 const mails = { id: 'email-workers', since: null, handles: () => true }
 const rewards = { id: 'reward-workers', since: null, handles: (type: string) => type === 'reward.earned' }
 
-/** Facts in pages of two; `covered`: what each group has an outcome for. */
-function readerOf(facts: readonly PlatformFact[], covered: Record<string, readonly PlatformFact[]>, derived = true): FactReader {
+const hashOf = (fact: PlatformFact) => Buffer.from(contentHashOfInput(fact)).toString('hex')
+
+/** Facts in pages of two; `covered`: what each group has an outcome for; `renamed`: under an id of its own. */
+function readerOf(
+  facts: readonly PlatformFact[],
+  covered: Record<string, readonly PlatformFact[]>,
+  derived = true,
+  renamed: Record<string, readonly PlatformFact[]> = {},
+): FactReader {
   const ids = new Set(Object.entries(covered).flatMap(([group, some]) => some.map((fact) => `${group} ${eventIdOfInput(fact)}`)))
   return {
     async page(type, _, after) {
@@ -37,6 +44,12 @@ function readerOf(facts: readonly PlatformFact[], covered: Record<string, readon
     },
     outcomes: async (groups, eventIds) =>
       groups.flatMap((group) => eventIds.filter((id) => ids.has(`${group} ${id}`)).map((eventId) => ({ group, eventId }))),
+    outcomesOfFacts: async (type, groups, hashes) =>
+      groups.flatMap((group) =>
+        (renamed[group] ?? [])
+          .filter((fact) => fact.type === type && hashes.includes(hashOf(fact)))
+          .map((fact) => ({ group, contentHash: hashOf(fact) })),
+      ),
     oldestOutcome: async () => null,
     recentIds: async () => [{ type: 'user.signed_up', derived }],
   }
@@ -60,6 +73,18 @@ it('counts by campaign and group what no outcome covers, over all pages, and han
     undecidable: [],
   })
   expect(lost).toEqual([signUp(1), signUp(4), reward(3)])
+})
+
+it('counts no fact that its group has under another id: published again it would be mailed twice', async () => {
+  const facts = [signUp(1), reward(2), signUp(3)]
+  const renamed = { 'email-workers': [signUp(1), reward(2)] }
+  const lost: PlatformFact[] = []
+  const found = await reconcile(readerOf(facts, {}, true, renamed), question, async (some) => void lost.push(...some))
+  expect(found.uncovered).toEqual([
+    { type: 'user.signed_up', campaignId, group: 'email-workers', count: 1 },
+    { type: 'reward.earned', campaignId, group: 'reward-workers', count: 1 },
+  ])
+  expect(lost).toEqual([signUp(3), reward(2)])
 })
 
 it('expects of a group that began later no outcome of earlier facts', async () => {

@@ -35,6 +35,7 @@ export function createFactReader(sql: Sql): FactReader {
         `SELECT group_name AS "group", event_id AS "eventId" FROM worker.outcomes WHERE group_name = ANY ($1) AND event_id = ANY ($2::uuid[])`,
         [groups, eventIds],
       ),
+    outcomesOfFacts: (type, groups, hashes) => sql.query<{ group: string; contentHash: string }>(ofFactsStatement, [type, groups, hashes]),
     oldestOutcome: async (group) => {
       const [row] = await (group === null
         ? sql.query<{ at: Date }>(`SELECT at FROM worker.outcomes ORDER BY at LIMIT 1`)
@@ -49,6 +50,11 @@ export function createFactReader(sql: Sql): FactReader {
       ),
   }
 }
+
+const ofFactsStatement = `
+SELECT DISTINCT o.group_name AS "group", encode(o.content_hash, 'hex') AS "contentHash"
+  FROM worker.outcomes AS o JOIN unnest($3::text[]) AS wanted (hash) ON o.content_hash = decode(wanted.hash, 'hex')
+ WHERE o.type = $1 AND o.group_name = ANY ($2::text[])`
 
 /** What each type is read from: the table, its columns, when it happened, and which rows still count. */
 const sources: Readonly<

@@ -1,7 +1,7 @@
 import type { PauseAdmin } from '../../../admin/pauses/pause-admin.ts'
 import type { Pause, PauseScope, PauseTarget } from '../../../model/pause.ts'
 import { OperatorError } from '../../../std/failure.ts'
-import type { Session } from '../../../std/sql.ts'
+import type { Session, Sql } from '../../../std/sql.ts'
 import { isActivePause } from '../intents/paused-intents.ts'
 
 /** A pause that is not over, and for how long it lasts by the database's clock; null: until it is resumed. Milliseconds. */
@@ -19,12 +19,16 @@ export function activePauseOf(row: ActivePauseRow): ActivePause {
   return { pause: pauseOf(row), leftMs: row.left_ms }
 }
 
+/** The pauses that are not over, the oldest first. Throws SqlError. */
+export async function activePauses(sql: Sql): Promise<readonly Pause[]> {
+  return (await sql.query<PauseRow>(`SELECT ${columns} FROM worker.pauses AS p WHERE ${isActivePause} ORDER BY p.id`)).map(pauseOf)
+}
+
 /** The pauses for operators. Throws SqlError. */
 export function createPauseAdmin(database: Session): PauseAdmin {
   const { sql } = database
   return {
-    active: async () =>
-      (await sql.query<PauseRow>(`SELECT ${columns} FROM worker.pauses AS p WHERE ${isActivePause} ORDER BY p.id`)).map(pauseOf),
+    active: () => activePauses(sql),
     begin: ({ forMs, owner, because, ...target }, extend) =>
       database.transaction(async (tx) => {
         // Of pauses that have ended by themselves: the index of those that were not ended knows no time.

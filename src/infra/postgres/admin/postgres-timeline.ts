@@ -15,7 +15,9 @@ import type {
 import type { ChannelDefinitions } from '../../../delivery/define-channel.ts'
 import { spellingsOf } from '../../../std/address-spelling.ts'
 import type { Sql } from '../../../std/sql.ts'
+import { isSetAside } from '../intents/paused-intents.ts'
 import { intentLine } from './intent-line.ts'
+import { activePauses } from './postgres-pause-admin.ts'
 import { createFactReader, factsOfPerson } from './postgres-fact-reader.ts'
 
 /** Facts of one type that a person can have in a timeline. */
@@ -33,7 +35,13 @@ export function createTimelineReader(sql: Sql, channels: ChannelDefinitions): Ti
     person: async (userId) => (await sql.query<PersonRow>(personStatement, [userId]))[0] ?? null,
     facts: (userId) => factsOfPerson(sql, userId, MOST_FACTS),
     suppressions: (accountId, address) => sql.query<SuppressionFact>(suppressionsStatement, [accountId, spellingsOf(address)]),
-    outcomes: (groups, eventIds) => sql.query<OutcomeFact>(outcomesStatement, [groups, eventIds]),
+    outcomes: (groups, eventIds) => sql.query<OutcomeFact>(outcomesStatement('o.event_id = ANY ($2::uuid[])'), [groups, eventIds]),
+    outcomesOfFacts: (groups, hashes) =>
+      sql.query<OutcomeFact>(outcomesStatement(`o.content_hash = ANY (ARRAY(SELECT decode(h, 'hex') FROM unnest($2::text[]) AS h))`), [
+        groups,
+        hashes,
+      ]),
+    pauses: () => activePauses(sql),
     deadLetters: (groups, of, limit) =>
       'eventIds' in of
         ? sql.query<DeadLetterFact>(deadLettersStatement('d.event_id = ANY ($2::uuid[])'), [groups, of.eventIds, limit])
@@ -42,6 +50,7 @@ export function createTimelineReader(sql: Sql, channels: ChannelDefinitions): Ti
     intentsOfEvent: (groups, eventId) => sql.query<IntentFact>(intents(ofEventStatement), [groups, eventId]),
     intentsOfCampaign: (campaignId, limit) => sql.query<IntentFact>(intents(ofCampaignStatement), [campaignId, limit]),
     countsOfCampaign: (campaignId) => sql.query<IntentCount>(countsStatement, [campaignId]),
+    mailsTo: (userId, limit) => sql.query<MailFact>(mailsToStatement, [userId, limit]),
     logged: async (intentIds) => ({
       mails: await sql.query<MailFact>(mailsStatement, [intentIds]),
       deliveries: await sql.query<DeliveryFact>(deliveriesStatement, [intentIds]),
@@ -69,12 +78,12 @@ SELECT reason, at FROM worker.suppressions
  WHERE account_id = $1 AND address_hash = ANY (ARRAY(SELECT sha256(convert_to(s, 'UTF8')) FROM unnest($2::text[]) AS s))
  ORDER BY at DESC`
 
-const outcomesStatement = `
-SELECT group_name AS "group", event_id AS "eventId", type, outcome, partition, "offset", at
-  FROM worker.outcomes WHERE group_name = ANY ($1::text[]) AND event_id = ANY ($2::uuid[]) ORDER BY at, group_name`
+const outcomesStatement = (condition: string) => `
+SELECT o.group_name AS "group", o.event_id AS "eventId", o.type, encode(o.content_hash, 'hex') AS "contentHash", o.outcome, o.partition, o."offset", o.at
+  FROM worker.outcomes AS o WHERE o.group_name = ANY ($1::text[]) AND ${condition} ORDER BY o.at, o.group_name`
 
 const deadLettersStatement = (condition: string) => `
-SELECT d.group_name AS "group", d.event_id AS "eventId", d.type, d.reason, d.topic, d.partition, d."offset", d.at
+SELECT d.group_name AS "group", d.event_id AS "eventId", d.type, d.reason, d.state, d.topic, d.partition, d."offset", d.at
   FROM worker.dead_letters AS d WHERE d.group_name = ANY ($1::text[]) AND ${condition} ORDER BY d.at DESC LIMIT $3`
 
 // Sorted by time and not by id: the order of the primary key would be read backwards until enough are found.
@@ -87,14 +96,18 @@ SELECT i.* FROM worker.outcomes AS o
 const ofCampaignStatement = `SELECT * FROM worker.intents WHERE campaign_id = $1 ORDER BY created_at DESC LIMIT $2`
 
 const countsStatement = `
-SELECT kind, state, reason, count(*)::int AS count FROM worker.intents WHERE campaign_id = $1 AND NOT coalesce GROUP BY 1, 2, 3`
+SELECT group_name AS "group", channel, kind, state, reason, CASE WHEN ${isSetAside} THEN detail END AS pause, count(*)::int AS count
+  FROM worker.intents WHERE campaign_id = $1 AND NOT coalesce GROUP BY 1, 2, 3, 4, 5, 6`
 
 /** The id of an intent's row in a delivery log. */
 const rowId = `md5(i.group_name || ':' || i.key)::uuid`
 
+const mailColumns = `l.id, l.type, l.status, l.recipient_email AS recipient, l.provider_message_id AS "messageId", l.error_message AS error,
+       coalesce(l.sent_at, l.failed_at, l.created_at) AS at`
+const mailsToStatement = `
+SELECT NULL AS "intentId", ${mailColumns} FROM platform.email_logs AS l WHERE l.user_id = $1 ORDER BY l.created_at DESC LIMIT $2`
 const mailsStatement = `
-SELECT i.id AS "intentId", l.type, l.status, l.recipient_email AS recipient, l.provider_message_id AS "messageId", l.error_message AS error,
-       coalesce(l.sent_at, l.failed_at, l.created_at) AS at
+SELECT i.id AS "intentId", ${mailColumns}
   FROM worker.intents AS i JOIN platform.email_logs AS l ON l.id = ${rowId}
  WHERE i.id = ANY ($1::bigint[])`
 

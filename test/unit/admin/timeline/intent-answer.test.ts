@@ -3,9 +3,9 @@ import { intentAnswer, isWell, type IntentContext } from '../../../../src/admin/
 import { intentStates } from '../../../../src/admin/intents/intent-filter.ts'
 import { intentReasons } from '../../../../src/admin/intents/intent-reasons.ts'
 import { reasonSentence, reasonSentences } from '../../../../src/admin/timeline/reason-sentences.ts'
-import { before, intentFact, NOW, USER } from '../../../support/timeline-facts.ts'
+import { before, intentFact, NOW, pauseFact, USER } from '../../../support/timeline-facts.ts'
 
-const context: IntentContext = { now: NOW, suppressions: [], mail: null, delivery: null }
+const context: IntentContext = { now: NOW, suppressions: [], pauses: [], mail: null, delivery: null }
 const answer = (...[change, more]: [Parameters<typeof intentFact>[0], Partial<IntentContext>?]) =>
   intentAnswer(intentFact(change), { ...context, ...more })
 
@@ -68,6 +68,34 @@ describe('the answer about an intent', () => {
     expect(answer(skipped)).toBe(
       'No welcome mail: the address was suppressed then (hard bounce), which has been lifted; workerctl intents retry 4711 --yes sends it again.',
     )
+  })
+
+  it('names the pause that it waits for, whatever else keeps it back', () => {
+    const waits = (change: Parameters<typeof intentFact>[0], ...pauses: IntentContext['pauses']) => answer(change, { pauses })
+    const [group, channel] = [pauseFact('group', 'stage.email-workers', 'stage.email-workers'), pauseFact('channel', 'email')]
+    const campaign = pauseFact('campaign', intentFact().campaignId, 'stage.email-workers')
+    expect(waits({}, channel)).toBe(
+      'The welcome mail waits: the email channel is paused by ops (relay move) until it is resumed; workerctl resume channel email --owner NAME ends the pause.',
+    )
+    expect(waits({ reason: 'recipient-deferred', attempt: 2 }, group)).toMatch(
+      /^The welcome mail waits: group stage\.email-workers is paused/,
+    )
+    expect(waits({}, campaign)).toMatch(/^The welcome mail waits: campaign 0c9e6c1f-\S+ of stage\.email-workers is paused/)
+    expect(waits({ state: 'ambiguous' }, channel)).toMatch(/^It is not known whether .* arrived, and it waits before .*: the email channel/)
+    const byType = pauseFact('type', 'user.signed_up')
+    expect(waits({ reason: 'paused', detail: 'pause 12', waitingSince: before(3) }, byType)).toMatch(
+      /: event type user\.signed_up is paused/,
+    )
+    // Of others, of what has been decided, and of what is under way.
+    const others = [
+      pauseFact('channel', 'webhook'),
+      pauseFact('channel', 'email', 'stage.reward-workers'),
+      pauseFact('campaign', 'other'),
+      byType,
+    ]
+    expect(waits({}, ...others)).toMatch(/ and no worker has claimed it/)
+    expect(waits({ state: 'claimed' }, channel)).toBe('The welcome mail is being prepared by a worker.')
+    expect(waits({ state: 'skipped', reason: 'stale' }, channel)).toMatch(/^No welcome mail: /)
   })
 
   it('names the endpoint that is away, since when and why', () => {

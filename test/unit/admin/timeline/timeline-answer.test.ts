@@ -3,13 +3,14 @@ import { deadLetterSentences } from '../../../../src/admin/timeline/dead-letter-
 import { timelineAnswer } from '../../../../src/admin/timeline/timeline-answer.ts'
 import type { DeadLetterFact, ExpectedEvent, OutcomeFact, RewardFact } from '../../../../src/admin/timeline/timeline-facts.ts'
 import { deadLetterReasons } from '../../../../src/model/dead-letter-reason.ts'
-import { before, intentFact, settings, timelineFacts, USER } from '../../../support/timeline-facts.ts'
+import { before, intentFact, pauseFact, settings, timelineFacts, USER } from '../../../support/timeline-facts.ts'
 
 const EVENT = '550e8400-e29b-41d4-a716-446655440000'
 const outcome = (change: Partial<OutcomeFact> = {}): OutcomeFact => ({
   group: 'stage.email-workers',
   eventId: EVENT,
   type: 'user.signed_up',
+  contentHash: 'aa',
   outcome: 'accepted',
   partition: 2,
   offset: '9',
@@ -21,13 +22,14 @@ const letter = (change: Partial<DeadLetterFact> = {}): DeadLetterFact => ({
   eventId: EVENT,
   type: 'user.signed_up',
   reason: 'invalid-data',
+  state: 'open',
   topic: 'domain-events',
   partition: 2,
   offset: '9',
   at: before(10),
   ...change,
 })
-const expected: ExpectedEvent = { type: 'user.signed_up', eventId: EVENT, at: before(60) }
+const expected: ExpectedEvent = { type: 'user.signed_up', eventId: EVENT, contentHash: 'aa', at: before(60) }
 const reward: RewardFact = {
   id: '3f1c2a90-6f0e-4f5b-8a37-52a4f4d0c7b1',
   status: 'earned',
@@ -41,7 +43,7 @@ const reward: RewardFact = {
   createdAt: before(60),
 }
 const sent = intentFact({ state: 'sent', finishedAt: before(4), messageId: '<a@example.com>' })
-const ofEvent = { subject: { of: 'event', id: EVENT } } as const
+const ofEvent = { subject: { of: 'event', id: EVENT }, person: null } as const
 const ofReward = { subject: { of: 'reward', id: reward.id } } as const
 const answer = (change: Parameters<typeof timelineFacts>[0]) => timelineAnswer(timelineFacts(change), settings)
 
@@ -77,6 +79,56 @@ describe('the first line about a person', () => {
     )
   })
 
+  it.each([
+    ['under an id of its own, as an edited copy has', [outcome({ eventId: 'ab1d0e7a-52c7-4f0a-9a53-0a6d2f6b8c11' })], []],
+    ['after a broken record with its id', [outcome()], [letter()]],
+    ['under another id than its broken record', [outcome({ eventId: 'ab1d0e7a-52c7-4f0a-9a53-0a6d2f6b8c11' })], [letter()]],
+    ["before another's record with its id", [outcome()], [letter({ reason: 'id-conflict', offset: '12' })]],
+    ['by a replay of its dead letter', [outcome()], [letter({ state: 'resolved' })]],
+  ] as const)('misses nothing of an event that was accepted %s', (_, outcomes, deadLetters) => {
+    expect(answer({ expected: [expected], outcomes, deadLetters, intents: [sent] })).toMatch(/^The welcome mail was accepted by the relay/)
+    expect(answer({ expected: [expected], outcomes, deadLetters })).toMatch(/^No mail and no reward was due/)
+  })
+
+  it('misses what became a dead letter because another fact has its id, and what another group accepted', () => {
+    const conflict = { expected: [expected], outcomes: [outcome({ contentHash: 'ff' })], deadLetters: [letter({ reason: 'id-conflict' })] }
+    expect(answer(conflict)).toMatch(
+      /^No welcome mail: the event user\.signed_up is a dead letter .* already on record for a different fact/,
+    )
+    const elsewhere = { expected: [expected], outcomes: [outcome({ group: 'stage.position-workers', eventId: 'other' })] }
+    expect(answer(elsewhere)).toMatch(/^No welcome mail: the event user\.signed_up of 1 h ago never arrived in stage\.email-workers/)
+    expect(answer({ expected: [expected], deadLetters: [letter()], outcomes: [outcome({ outcome: 'dead-letter' })] })).toMatch(
+      /^No welcome mail: the event user\.signed_up is a dead letter/,
+    )
+  })
+
+  it('says what was decided about a dead letter', () => {
+    const decided = (state: DeadLetterFact['state']) => answer({ expected: [expected], deadLetters: [letter({ state })] })
+    expect(decided('requested')).toMatch(/^No welcome mail: .* is a dead letter of .*; its replay has been requested, and a daemon/)
+    expect(decided('discarded')).toMatch(
+      /^No welcome mail: .* was a dead letter of .*; an operator discarded it, and workerctl dlq show stage\.email-workers\/2\/9 shows who and why\.$/,
+    )
+  })
+
+  it.each([
+    [pauseFact('group', 'stage.email-workers', 'stage.email-workers'), 'group stage.email-workers', 'group stage.email-workers'],
+    [pauseFact('partition', '3', 'stage.email-workers'), 'partition 3 of stage.email-workers', 'partition stage.email-workers 3'],
+  ])('names the pause that keeps its group from reading: %j', (pause, subject, resumed) => {
+    expect(answer({ expected: [expected], pauses: [pauseFact('channel', 'email'), pause] })).toBe(
+      `No welcome mail yet: stage.email-workers has no record of the event user.signed_up of 1 h ago, and ${subject} is paused by ops (relay move) until it is resumed; ` +
+        `workerctl resume ${resumed} --owner NAME ends the pause; if it has none afterwards, workerctl reconcile --publish publishes what was never published.`,
+    )
+    const elsewhere = { ...pause, group: 'stage.reward-workers', target: pause.scope === 'group' ? 'stage.reward-workers' : pause.target }
+    expect(answer({ expected: [expected], pauses: [elsewhere] })).toMatch(/^No welcome mail: .* never arrived in stage\.email-workers/)
+  })
+
+  it('names the mail that the platform has of a person whose intents are gone', () => {
+    const mail = { id: 'm', intentId: null, type: 'welcome', status: 'sent', recipient: '', messageId: null, error: null, at: before(180) }
+    expect(answer({ mails: [mail] })).toBe(
+      'The newest mail in email_logs is a welcome mail, sent 3 h ago; no intent of it is on record: it was deleted after its retention, erased (workerctl forget), or the mail is not of this worker.',
+    )
+  })
+
   it('says that nothing was due, with the suppression and the missing consent', () => {
     expect(answer({})).toBe(
       'No mail and no reward was due in the last DEDUPE_DAYS=30: no event about the person is on record, whose status is verified.',
@@ -107,6 +159,31 @@ describe('the first line about an event', () => {
       { outcomes: [outcome({ outcome: 'dead-letter' })], deadLetters: [letter()] },
       /^No effect: the event user\.signed_up is a dead letter/,
     ],
+    [
+      { outcomes: [outcome()], deadLetters: [letter({ reason: 'id-conflict', offset: '12' })], intents: [sent] },
+      /^The welcome mail was accepted by the relay .*\. Another record with its id is a dead letter of stage\.email-workers at partition 2, offset 12, because/,
+    ],
+    [
+      { outcomes: [outcome({ group: 'stage.position-workers' })] },
+      /^No welcome mail yet: stage\.email-workers has not read the event user\.signed_up; workerctl offsets show says whether the group runs/,
+    ],
+    [
+      {
+        outcomes: [outcome({ group: 'stage.position-workers' })],
+        pauses: [pauseFact('group', 'stage.email-workers', 'stage.email-workers')],
+      },
+      /^No welcome mail yet: stage\.email-workers has not read the event user\.signed_up; group stage\.email-workers is paused by ops/,
+    ],
+    [
+      { outcomes: [outcome()], pauses: [pauseFact('group', 'stage.position-workers', 'stage.position-workers')] },
+      /^The event has not had its effect in stage\.position-workers yet: .* has not read the event user\.signed_up; group stage\.position-workers is paused/,
+    ],
+    [{ outcomes: [outcome()] }, /^Nothing of the event is left to do: it was read by stage\.email-workers/],
+    [
+      { pauses: [pauseFact('group', 'stage.email-workers', 'stage.email-workers')] },
+      /^The event .* never arrived: .* Group stage\.email-workers is paused by ops \(relay move\) until it is resumed; workerctl resume/,
+    ],
+    [{ person: timelineFacts().person }, /^550e8400-.* is the id of a person, not of an event: workerctl timeline --user 550e8400-/],
     [
       { outcomes: [outcome()], intents: [intentFact({ state: 'skipped', reason: 'person-blocked' })] },
       /^No welcome mail: the person is blocked/,
@@ -147,8 +224,16 @@ describe('the first line about a campaign', () => {
     createdAt: before(600),
     recalculatedAt: null,
   }
-  const count = { kind: 'mail', state: 'sent', reason: null, count: 40 } as const
-  const dead = { kind: 'reward', state: 'dead', reason: 'no-endpoint', count: 2 } as const
+  const count = {
+    group: 'stage.email-workers',
+    channel: 'email',
+    pause: null,
+    kind: 'mail',
+    state: 'sent',
+    reason: null,
+    count: 40,
+  } as const
+  const dead = { ...count, kind: 'reward', state: 'dead', reason: 'no-endpoint', count: 2 } as const
   const waiting = { ...count, state: 'pending', reason: 'domain-rate', count: 9 } as const
 
   it.each([
@@ -164,6 +249,27 @@ describe('the first line about a campaign', () => {
       { campaign, counts: [waiting, count, dead] },
       /^2 rewards are dead: no active endpoint .*; workerctl intents list --campaign .* --state dead --reason no-endpoint shows them\.$/,
     ],
+    [
+      { campaign, counts: [waiting, count, dead], pauses: [pauseFact('campaign', campaign.campaignId)] },
+      /^0 of its intents wait: campaign 0c9e6c1f-\S+ is paused by ops \(relay move\) until it is resumed; workerctl resume campaign 0c9e6c1f-\S+ --owner NAME ends the pause; besides, 2 rewards are dead/,
+    ],
+    [
+      { campaign, counts: [{ ...waiting, reason: 'paused', pause: 'pause 12' }], pauses: [pauseFact('campaign', campaign.campaignId)] },
+      /^9 of its intents wait: campaign /,
+    ],
+    [
+      { campaign, counts: [{ ...waiting, reason: null }, dead], pauses: [pauseFact('channel', 'email', 'stage.email-workers')] },
+      /^9 of its intents wait: the email channel of stage\.email-workers is paused by ops/,
+    ],
+    [
+      { campaign, counts: [count], pauses: [pauseFact('group', 'stage.email-workers', 'stage.email-workers')] },
+      /^0 of its intents wait, and its events wait unread in the log: group stage\.email-workers is paused by ops/,
+    ],
+    [
+      { campaign, counts: [count], pauses: [pauseFact('channel', 'email'), pauseFact('campaign', 'other')] },
+      /^Nothing of the campaign failed/,
+    ],
+    [{ campaign, counts: [count], deadLetters: [letter({ state: 'resolved' })] }, /^Nothing of the campaign failed/],
     [{ campaign, counts: [waiting, count] }, /^9 mails are pending: the rate limit for the recipient's domain/],
     [{ campaign, counts: [count], deadLetters: [letter()] }, /^1 of its events became dead letters, the latest 10 min ago/],
     [{ campaign, counts: [count] }, /^Nothing of the campaign failed: 40 sent or delivered, 0 pending\.$/],

@@ -8,11 +8,20 @@ const facts = timelineFacts({
   intents: [intent],
   suppressions: [{ reason: 'unsubscribed', at: before(2) }],
   expected: [
-    { type: 'user.signed_up', eventId, at: before(60) },
-    { type: 'user.verified', eventId: '7a4b1d0e-52c7-4f0a-9a53-0a6d2f6b8c11', at: before(50) },
+    { type: 'user.signed_up', eventId, contentHash: 'aa', at: before(60) },
+    { type: 'user.verified', eventId: '7a4b1d0e-52c7-4f0a-9a53-0a6d2f6b8c11', contentHash: 'bb', at: before(50) },
   ],
   outcomes: [
-    { group: 'stage.email-workers', eventId, type: 'user.signed_up', outcome: 'accepted', partition: 2, offset: '9', at: before(10) },
+    {
+      group: 'stage.email-workers',
+      eventId,
+      type: 'user.signed_up',
+      contentHash: 'aa',
+      outcome: 'accepted',
+      partition: 2,
+      offset: '9',
+      at: before(10),
+    },
   ],
   deadLetters: [
     {
@@ -20,6 +29,7 @@ const facts = timelineFacts({
       eventId,
       type: 'reward.earned',
       reason: 'consumer-error',
+      state: 'open',
       topic: 't',
       partition: 1,
       offset: '3',
@@ -28,6 +38,7 @@ const facts = timelineFacts({
   ],
   mails: [
     {
+      id: 'a mail',
       intentId: '4711',
       type: 'welcome',
       status: 'sent',
@@ -64,7 +75,7 @@ it('everything on record stands in order of time, with its state, reason and id'
     'event: user.signed_up',
     'person: verified the address',
     'event: user.verified',
-    'missing: user.verified never arrived in stage.email-workers: no verif',
+    'missing: user.verified is not on record in stage.email-workers: no ve',
     'reward: earned, to be delivered by email; 1 attempts so far',
     'outcome: stage.email-workers read user.signed_up from partition 2, of',
     'dead-letter: the event reward.earned is a dead letter of stage.reward-wor',
