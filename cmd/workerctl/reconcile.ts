@@ -51,7 +51,8 @@ run, and reads those tables by primary key only. A group that runs only when nam
 named as not compared: it may have ended. As it may have begun later, facts before its first outcome are not expected of it.
 
 --publish publishes the missing facts again, with their original time and event ids: a group that has accepted one meanwhile
-skips it, so nothing is sent twice. Without it nothing is published.
+skips it, so nothing is sent twice. A fact on record under another id, such as that of an edited dead letter, is not missing, and
+not published where only another group lacks it. Without --publish nothing is published.
 
 By default the comparison goes back to the oldest outcome that is kept, at most DEDUPE_DAYS, and leaves out the last 5 minutes,
 whose events may be in flight. Milestones have no row in the platform's tables: publish a lost one again under its name, from
@@ -94,7 +95,7 @@ export function addReconcile(parent: Command, terminal: Terminal): void {
                 `${id} has progress but is not compared, because KAFKA_GROUPS does not name it: include ${name} there if it runs.`,
               )
           }
-          const missing = factTypes.reduce((sum, type) => sum + found.facts[type], 0)
+          const missing = factTypes.reduce((sum, type) => sum + found.facts[type], 0) - found.elsewhere
           const decided = await decide(missing > 0, { ...options, dryRun: options.publish !== true }, terminal)
           const done = { published: 0, unpublishable: 0 }
           if (decided === 'apply') {
@@ -111,7 +112,7 @@ export function addReconcile(parent: Command, terminal: Terminal): void {
           if (options.json === true) {
             const left = { notCompared: notCompared.map(({ id }) => id) }
             terminal.out(renderJson({ ...window, ...found, ...left, ...done, applied: decided === 'apply' }))
-          } else terminal.out(conclusionOf(decided, done))
+          } else terminal.out(conclusionOf(decided, found, done))
         },
         { statementTimeoutMs: WHOLE_TABLE_MS },
       )
@@ -193,11 +194,21 @@ function show(found: Reconciliation, groups: readonly CoveringGroup[], { since, 
       `${type}: the publisher seems to choose its own event ids, so missing facts cannot be determined; none of them is published.`,
     )
   }
+  if (found.elsewhere > 0) {
+    terminal.out(
+      `${found.elsewhere} of them are on record in another group under an id of their own, as edited copies are: published again they would have their ` +
+        `effect there twice, so they are left out. Replay what is a dead letter of the group that lacks them (dlq list).`,
+    )
+  }
   if (found.stale > 0) terminal.out(`${found.stale} of them are older than MAIL_MAX_EVENT_AGE_SECONDS: published again, they send no mail.`)
 }
 
-function conclusionOf(decided: Decision, { published, unpublishable }: { published: number; unpublishable: number }): string {
-  if (decided === 'nothing') return 'Nothing to publish: every fact that can be compared has an outcome.'
+function conclusionOf(
+  decided: Decision,
+  { elsewhere }: Reconciliation,
+  { published, unpublishable }: { published: number; unpublishable: number },
+): string {
+  if (decided === 'nothing') return `Nothing to publish${elsewhere === 0 ? ': every fact that can be compared has an outcome' : ''}.`
   if (decided === 'dry-run') return 'Nothing was published: add --publish to publish what is missing.'
   if (decided !== 'apply') return unapplied[decided]
   const left = unpublishable === 0 ? '' : ` ${unpublishable} cannot be published, because their rows violate the schema of the event.`

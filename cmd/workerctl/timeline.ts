@@ -42,7 +42,7 @@ const HELP = `
 The first line answers why a mail or a reward is missing, with the command that changes it. The table has everything on record in order
 of time: rows of the platform, events and their outcomes, dead letters, intents with their reason, mails, webhooks, rewards, positions.
 STATE is the current one. Reasons are explained in docs/reference/states.md. The intents of a person or a campaign are found by reading
-the whole table, about a second per million.
+the whole table, about a second per million; where an event seems to be missing, outcomes are read as well.
 With --campaign, --email searches that campaign only. Addresses are masked without --reveal.
 
 Examples:

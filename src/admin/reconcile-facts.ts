@@ -56,6 +56,8 @@ export interface Reconciliation {
   /** Facts that some group has no outcome for, by type. */
   readonly facts: Readonly<Record<FactType, number>>
   readonly uncovered: readonly Uncovered[]
+  /** Of `facts`, those that another group has under another id: published as well, they would have their effect there a second time. */
+  readonly elsewhere: number
   /** Of `facts`, those too old for their events to send mail. */
   readonly stale: number
   /** Types whose events carry ids of their publisher's own: whether an outcome covers a fact of them cannot be determined. */
@@ -66,7 +68,7 @@ export interface Reconciliation {
 const LOOKED_FOR = 50_000
 
 /**
- * Compares the platform's rows with the outcomes, page by page, and passes facts without an outcome to `lost`, if given. Events are identified
+ * Compares the platform's rows with the outcomes, page by page, and passes facts to publish again to `lost`, if given. Events are identified
  * by the id derived from the fact, and those without an outcome by what they say: an edited copy, or an event that was published under an id of
  * its own, is the same fact, and published again under the derived id it would be mailed twice. Types whose publisher chooses all ids are left
  * out: it would publish a fact that is late under its own id as well.
@@ -79,7 +81,7 @@ export async function reconcile(
   const checked = zeros()
   const facts = zeros()
   const counts = new Map<string, Uncovered>()
-  let stale = 0
+  let [stale, elsewhere] = [0, 0]
   const recent = await reader.recentIds()
   const undecidable = factTypes.filter((type) => recent.some((one) => one.type === type && !one.derived))
   for (const type of factTypes) {
@@ -96,14 +98,16 @@ export async function reconcile(
       const missing = await lackingUnderAnyId(reader, type, looked)
       looked.clear()
       facts[type] += missing.size
-      for (const [fact, lacking] of missing) {
+      for (const [fact, { lacking, isElsewhere }] of missing) {
+        if (isElsewhere) elsewhere += 1
         if (fact.timestamp < of.staleBefore) stale += 1
         for (const group of lacking) count(counts, { type, campaignId: fact.campaignId, group, count: 1 })
       }
-      if (missing.size > 0) await lost([...missing.keys()])
+      const toPublish = [...missing].flatMap(([fact, { isElsewhere }]) => (isElsewhere ? [] : [fact]))
+      if (toPublish.length > 0) await lost(toPublish)
     }
   }
-  return { checked, facts, uncovered: [...counts.values()], stale, undecidable }
+  return { checked, facts, uncovered: [...counts.values()], elsewhere, stale, undecidable }
 }
 
 /**
@@ -146,18 +150,21 @@ async function uncoveredOf(
   return new Map(lacking.filter(([, without]) => without.length > 0))
 }
 
-/** Those of the facts that some group has under no id at all, with those groups. */
+/** Those of the facts that some group has under no id at all, with those groups, and whether another has it under another id. */
 async function lackingUnderAnyId(
   reader: FactReader,
   type: FactType,
   facts: ReadonlyMap<PlatformFact, readonly string[]>,
-): Promise<ReadonlyMap<PlatformFact, readonly string[]>> {
+): Promise<ReadonlyMap<PlatformFact, { readonly lacking: readonly string[]; readonly isElsewhere: boolean }>> {
   const hashes = new Map([...facts.keys()].map((fact) => [fact, Buffer.from(contentHashOfInput(fact)).toString('hex')]))
   const groups = [...new Set([...facts.values()].flat())]
   const outcomes = await reader.outcomesOfFacts(type, groups, [...hashes.values()])
   const found = new Set(outcomes.map(({ group, contentHash }) => `${group} ${contentHash}`))
-  const left = [...facts].map(([fact, lacking]) => [fact, lacking.filter((group) => !found.has(`${group} ${hashes.get(fact)}`))] as const)
-  return new Map(left.filter(([, lacking]) => lacking.length > 0))
+  const left = [...facts].map(([fact, without]) => {
+    const lacking = without.filter((group) => !found.has(`${group} ${hashes.get(fact)}`))
+    return [fact, { lacking, isElsewhere: lacking.length < without.length }] as const
+  })
+  return new Map(left.filter(([, { lacking }]) => lacking.length > 0))
 }
 
 function count(counts: Map<string, Uncovered>, one: Uncovered): void {

@@ -1,15 +1,20 @@
 import { randomUUID } from 'node:crypto'
+import { mkdtempDisposable, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { freePorts } from '../../stack/free-port.ts'
 import { eventIdOf } from '../../src/events/identity.ts'
 import { eventually } from '../support/eventually.ts'
 import { createFixture } from '../support/fixture.ts'
+import { follows } from '../support/pauses.ts'
 import { Platform } from '../support/platform.ts'
 import { workerctlFor } from '../support/workerctl-for.ts'
 
 test('the first line of a timeline names why a mail or a reward is missing, and the command that fixes it works', async () => {
   await using fixture = await createFixture()
   const platform = new Platform(fixture.sql)
+  const daemon = fixture.daemon({ MAIL_MAX_EVENT_AGE_SECONDS: '3600' })
   const campaign = await platform.campaign()
   const timeline = async (...args: readonly string[]) => {
     const { code, out, err } = await workerctlFor(fixture, 'timeline', ...args)
@@ -22,15 +27,32 @@ test('the first line of a timeline names why a mail or a reward is missing, and 
       const [answer = ''] = await timeline(...args)
       return sentence.test(answer) || answer
     })
-  const join = (name: string, columns: Readonly<Record<string, unknown>> = {}) =>
+  /** Pauses it, and does something once the daemon follows. */
+  const paused = async (what: string, then: () => Promise<unknown>) => {
+    const line = ['pause', ...what.split(' '), '--owner', 'ops', '--because', 'a look', '--until-resumed']
+    expect(await workerctlFor(fixture, ...line)).toMatchObject({ code: 0 })
+    await follows(daemon, 1)
+    await then()
+  }
+  /** Runs the command that the first line about a person names. */
+  const resumed = async (userId: string) => {
+    const [, line = ''] = /workerctl (resume .*) --owner NAME ends/.exec((await timeline('--user', userId))[0] ?? '') ?? []
+    expect(await workerctlFor(fixture, ...line.split(' '), '--owner', 'ops')).toMatchObject({ code: 0 })
+  }
+  const enrol = (name: string, columns: Readonly<Record<string, unknown>> = {}) =>
     platform.person(campaign, { email: `${name}@example.com`, status: 'pending', email_verified: false, verified_at: null, ...columns })
 
-  const [bounced, doubted, lost, old] = [await join('Bounced'), await join('doubted'), await join('lost'), await join('old')]
-  const winner = await join('winner')
+  const [bounced, doubted, lost, old] = [
+    await enrol('Bounced'),
+    await enrol('doubted'),
+    await enrol('lost'),
+    await enrol('old', { created_at: hoursAgo(2) }),
+  ]
+  const winner = await enrol('winner')
   fixture.smtp.respondWith((stage, { address }) =>
     stage === 'rcpt' && /^bounced@/i.test(address ?? '') ? { code: 550, text: '5.1.1 no such user' } : undefined,
   )
-  await fixture.daemon({ MAIL_MAX_EVENT_AGE_SECONDS: '3600' }).ready()
+  await daemon.ready()
 
   // The event never arrived: the platform's row is there, and nothing was published about it.
   await fixture.publisher.publishUserSignedUp({ ...campaign, ...winner })
@@ -90,10 +112,62 @@ test('the first line of a timeline names why a mail or a reward is missing, and 
     doubted.userId,
   )
   await answered(/^No effect: the event user\.signed_up is a dead letter of/, '--event', id)
+
+  // Its edited copy has an id of its own: nothing is missing then, and reconcile publishes what is, and that alone.
+  const [, group, partition, offset] =
+    /dead letter of (\S+) at partition (\d+), offset (\d+)/.exec((await timeline('--user', doubted.userId))[0] ?? '') ?? []
+  const letter = `${group}/${partition}/${offset}`
+  await using folder = await mkdtempDisposable(join(tmpdir(), 'timeline-'))
+  const file = join(folder.path, 'event.json')
+  await writeFile(file, JSON.stringify({ ...record, id: '7d8f6a10-1c52-5b9e-8a7d-0d4c3b2a1f60', data }))
+  for (const line of [`dlq edit ${letter} --file ${file} --owner ops`, `dlq replay ${letter} --owner ops --confirm 1`])
+    expect(await workerctlFor(fixture, ...line.split(' '))).toMatchObject({ code: 0, err: '' })
+  await answered(/^The welcome mail was accepted by the relay/, '--user', doubted.userId)
+  const window = ['--since', '1h', '--until', new Date().toISOString()]
+  const reconciled = await workerctlFor(fixture, 'reconcile', ...window, '--publish', '--yes')
+  expect(reconciled).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/Done: 1 published\.$/),
+  })
+  await fixture.drained()
+  await answered(/^The welcome mail was accepted by the relay/, '--email', lost.email)
+  const recipients = fixture.smtp.mails.flatMap((mail) => mail.recipients)
+  expect(recipients.filter((one) => one === doubted.email)).toHaveLength(1)
+
+  // Another record with the id of an event says nothing about the event.
+  const taken = eventIdOf('user.signed_up', { user_id: winner.userId, campaign_id: campaign.campaignId, email: winner.email })
+  await fixture.sendRaw([
+    {
+      key: campaign.campaignId,
+      value: Buffer.from(JSON.stringify({ ...record, id: taken, data: { ...data, user_id: randomUUID() } })),
+      headers: { 'event-id': taken, 'event-type': 'user.signed_up', 'event-version': '1' },
+    },
+  ])
+  await answered(
+    /^The welcome mail was accepted .* Another record with its id is a dead letter of .* for a different fact/,
+    '--event',
+    taken,
+  )
+  await answered(/^The welcome mail was accepted by the relay/, '--user', winner.userId)
+
+  // What an operator has paused, by the command that ends it.
+  await paused('channel email', () => fixture.publisher.publishUserVerified({ ...campaign, ...winner }))
+  await answered(/^The verification mail waits: the email channel is paused by ops \(a look\) until it is resumed/, '--user', winner.userId)
+  await resumed(winner.userId)
+  await answered(/^The verification mail was accepted by the relay/, '--user', winner.userId)
+  await paused(`group ${group}`, () => fixture.publisher.publishUserVerified({ ...campaign, ...lost }))
+  await fixture.sql.query('UPDATE waitlist_users SET verified_at = now() WHERE id = $1', [lost.userId])
+  await answered(
+    /^No verification mail yet: .* has no record of the event user\.verified .*, and group .* is paused by ops/,
+    '--user',
+    lost.userId,
+  )
+  await resumed(lost.userId)
+  await answered(/^The verification mail was accepted by the relay/, '--user', lost.userId)
   await answered(/^The event .* never arrived: no group has a record of it\./, '--event', randomUUID())
 
   // An event that was old when it arrived.
-  await fixture.publisher.publishUserSignedUp({ ...campaign, ...old, timestamp: new Date(Date.now() - 7_200_000) })
+  await fixture.publisher.publishUserSignedUp({ ...campaign, ...old, timestamp: hoursAgo(2) })
   await fixture.drained()
   await answered(/^No welcome mail: the event was older than MAIL_MAX_EVENT_AGE_SECONDS/, '--email', old.email)
 
@@ -130,3 +204,7 @@ test('the first line of a timeline names why a mail or a reward is missing, and 
   )
   await answered(/^The reward /, '--user', winner.userId)
 })
+
+function hoursAgo(hours: number): Date {
+  return new Date(Date.now() - hours * 3_600_000)
+}

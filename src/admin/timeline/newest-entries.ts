@@ -9,10 +9,13 @@ const POSITIONS_PER_LINES = 5
  */
 export function newestEntries(entries: readonly TimelineEntry[], limit: number): readonly TimelineEntry[] {
   if (entries.length <= limit) return entries
-  const isPosition = ({ what }: TimelineEntry) => what === 'position'
   const others = entries.filter((entry) => !isPosition(entry))
   const positions = Math.max(limit - others.length, Math.floor(limit / POSITIONS_PER_LINES))
   const movements = entries.filter(isPosition).slice(-positions)
   const shown = new Set([...(positions === 0 ? [] : movements), ...others.slice(movements.length - limit)])
   return entries.filter((entry) => shown.has(entry))
+}
+
+function isPosition({ what }: TimelineEntry): boolean {
+  return what === 'position'
 }

@@ -14,7 +14,7 @@ export function pausedReading(pauses: readonly Pause[], group: string): string |
   const found = pausesOfReading(pauses, group)
   const [first] = found
   if (first === undefined) return null
-  return `${pausedClause(found.find(({ scope }) => scope === 'group') ?? first)}`
+  return pausedClause(found.find(({ scope }) => scope === 'group') ?? first)
 }
 
 /** The pause that an intent waits for, if one is known to: that it was set aside for, or one of its group, channel or campaign. */

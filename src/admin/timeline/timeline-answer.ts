@@ -101,9 +101,17 @@ function missingOf(facts: TimelineFacts, { groups, now }: AnswerSettings): reado
     missingEffects(event, facts, groups).map(({ group, name }) => {
       const what = `the event ${event.type} of ${span(now - event.at.getTime())} ago`
       const paused = pausedReading(facts.pauses, group)
+      const elsewhere = facts.outcomes.find(({ contentHash, eventId }) => contentHash === event.contentHash && eventId !== event.eventId)
+      const [where, way] =
+        elsewhere === undefined
+          ? ['', 'workerctl reconcile --publish publishes what was never published']
+          : [
+              `, while ${elsewhere.group} has it under the id ${elsewhere.eventId}`,
+              `workerctl dlq list --group ${group} whether it is a dead letter there`,
+            ]
       const sentence =
         paused === null
-          ? `No ${name}: ${what} never arrived in ${group}; workerctl offsets show says whether the group has read everything, and workerctl reconcile --publish publishes what was never published`
+          ? `No ${name}: ${what} never arrived in ${group}${where}; workerctl offsets show says whether the group has read everything, and ${way}`
           : `No ${name} yet: ${group} has no record of ${what}, and ${paused}; if it has none afterwards, workerctl reconcile --publish publishes what was never published`
       return { at: event.at, sentence }
     }),

@@ -69,6 +69,7 @@ it('counts by campaign and group what no outcome covers, over all pages, and han
       { type: 'user.signed_up', campaignId, group: 'email-workers', count: 2 },
       { type: 'reward.earned', campaignId, group: 'reward-workers', count: 1 },
     ],
+    elsewhere: 0,
     stale: 1,
     undecidable: [],
   })
@@ -76,15 +77,32 @@ it('counts by campaign and group what no outcome covers, over all pages, and han
 })
 
 it('counts no fact that its group has under another id: published again it would be mailed twice', async () => {
-  const facts = [signUp(1), reward(2), signUp(3)]
+  const facts = [signUp(1), reward(2), signUp(3), reward(4)]
   const renamed = { 'email-workers': [signUp(1), reward(2)] }
   const lost: PlatformFact[] = []
   const found = await reconcile(readerOf(facts, {}, true, renamed), question, async (some) => void lost.push(...some))
   expect(found.uncovered).toEqual([
     { type: 'user.signed_up', campaignId, group: 'email-workers', count: 1 },
-    { type: 'reward.earned', campaignId, group: 'reward-workers', count: 1 },
+    { type: 'reward.earned', campaignId, group: 'reward-workers', count: 2 },
+    { type: 'reward.earned', campaignId, group: 'email-workers', count: 1 },
   ])
-  expect(lost).toEqual([signUp(3), reward(2)])
+  // Published for the one group, reward 2 would be mailed a second time by the other.
+  expect(found.elsewhere).toBe(1)
+  expect(lost).toEqual([signUp(3), reward(4)])
+})
+
+it('looks for facts under other ids in batches, and hands each on once', async () => {
+  const facts = Array.from({ length: 50_003 }, (_, n) => ({ ...signUp(n), timestamp: day(3) }))
+  const [batches, lost]: [number[], number[]] = [[], []]
+  const reader: FactReader = {
+    ...readerOf(facts, {}),
+    outcomesOfFacts: async (_, __, hashes) => {
+      batches.push(hashes.length)
+      return []
+    },
+  }
+  const found = await reconcile(reader, { ...question, groups: [mails] }, async (some) => void lost.push(some.length))
+  expect({ batches, lost, facts: found.facts['user.signed_up'] }).toEqual({ batches: [50_000, 3], lost: [50_000, 3], facts: 50_003 })
 })
 
 it('expects of a group that began later no outcome of earlier facts', async () => {

@@ -8,6 +8,7 @@ import { before, intentFact, NOW, pauseFact, USER } from '../../../support/timel
 const context: IntentContext = { now: NOW, suppressions: [], pauses: [], mail: null, delivery: null }
 const answer = (...[change, more]: [Parameters<typeof intentFact>[0], Partial<IntentContext>?]) =>
   intentAnswer(intentFact(change), { ...context, ...more })
+const waits = (change: Parameters<typeof intentFact>[0], ...pauses: IntentContext['pauses']) => answer(change, { pauses })
 
 describe('the answer about an intent', () => {
   it.each([
@@ -71,7 +72,6 @@ describe('the answer about an intent', () => {
   })
 
   it('names the pause that it waits for, whatever else keeps it back', () => {
-    const waits = (change: Parameters<typeof intentFact>[0], ...pauses: IntentContext['pauses']) => answer(change, { pauses })
     const [group, channel] = [pauseFact('group', 'stage.email-workers', 'stage.email-workers'), pauseFact('channel', 'email')]
     const campaign = pauseFact('campaign', intentFact().campaignId, 'stage.email-workers')
     expect(waits({}, channel)).toBe(

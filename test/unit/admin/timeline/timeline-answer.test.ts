@@ -46,6 +46,7 @@ const sent = intentFact({ state: 'sent', finishedAt: before(4), messageId: '<a@e
 const ofEvent = { subject: { of: 'event', id: EVENT }, person: null } as const
 const ofReward = { subject: { of: 'reward', id: reward.id } } as const
 const answer = (change: Parameters<typeof timelineFacts>[0]) => timelineAnswer(timelineFacts(change), settings)
+const decided = (state: DeadLetterFact['state']) => answer({ expected: [expected], deadLetters: [letter({ state })] })
 
 describe('the first line about a person', () => {
   it('is the newest thing that is amiss, not the newest at all', () => {
@@ -90,20 +91,31 @@ describe('the first line about a person', () => {
     expect(answer({ expected: [expected], outcomes, deadLetters })).toMatch(/^No mail and no reward was due/)
   })
 
+  it('misses nothing of events whose ids are not ours, once an intent or a replay is on record', () => {
+    expect(answer({ outcomes: [outcome()], deadLetters: [letter({ reason: 'id-conflict' })], intents: [sent] })).toMatch(
+      /^The welcome mail was/,
+    )
+    expect(answer({ deadLetters: [letter({ state: 'resolved' })], intents: [intentFact({ ...sent, eventId: 'other' })] })).toMatch(
+      /^The welcome mail was accepted/,
+    )
+  })
+
   it('misses what became a dead letter because another fact has its id, and what another group accepted', () => {
     const conflict = { expected: [expected], outcomes: [outcome({ contentHash: 'ff' })], deadLetters: [letter({ reason: 'id-conflict' })] }
     expect(answer(conflict)).toMatch(
       /^No welcome mail: the event user\.signed_up is a dead letter .* already on record for a different fact/,
     )
     const elsewhere = { expected: [expected], outcomes: [outcome({ group: 'stage.position-workers', eventId: 'other' })] }
-    expect(answer(elsewhere)).toMatch(/^No welcome mail: the event user\.signed_up of 1 h ago never arrived in stage\.email-workers/)
+    expect(answer(elsewhere)).toBe(
+      'No welcome mail: the event user.signed_up of 1 h ago never arrived in stage.email-workers, while stage.position-workers has it under the id other; ' +
+        'workerctl offsets show says whether the group has read everything, and workerctl dlq list --group stage.email-workers whether it is a dead letter there.',
+    )
     expect(answer({ expected: [expected], deadLetters: [letter()], outcomes: [outcome({ outcome: 'dead-letter' })] })).toMatch(
       /^No welcome mail: the event user\.signed_up is a dead letter/,
     )
   })
 
   it('says what was decided about a dead letter', () => {
-    const decided = (state: DeadLetterFact['state']) => answer({ expected: [expected], deadLetters: [letter({ state })] })
     expect(decided('requested')).toMatch(/^No welcome mail: .* is a dead letter of .*; its replay has been requested, and a daemon/)
     expect(decided('discarded')).toMatch(
       /^No welcome mail: .* was a dead letter of .*; an operator discarded it, and workerctl dlq show stage\.email-workers\/2\/9 shows who and why\.$/,
