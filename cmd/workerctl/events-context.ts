@@ -9,6 +9,7 @@ import type { TopicReader } from '../../src/infra/kafka/consumer/read-topic-sinc
 import { createRegistryClient } from '../../src/infra/registry/registry-client.ts'
 import { createRegistrySchemas } from '../../src/infra/registry/registry-schemas.ts'
 import type { LogRecord } from '../../src/ingest/record-source.ts'
+import { unlessAddress } from '../../src/std/masked-address.ts'
 import { systemClock } from '../../src/std/clock.ts'
 import type { Terminal } from './terminal.ts'
 import { timeCell } from './time-cell.ts'
@@ -75,10 +76,14 @@ export function eventReading({ kafka, accept }: Config, options: ReadingOptions)
     async show(partition, record) {
       const readers = await readersOf(record)
       if (!selects(record, readers)) return null
-      const shown = shownRecord(record, { reveal: options.reveal === true, schemas: readers })
+      const reveal = options.reveal === true
+      const shown = shownRecord(record, { reveal, schemas: readers })
       const { offset, timestamp } = record
-      const id = headerTexts(record, header.id)[0] ?? idIn(shown.value)
-      return { topic, partition, offset, timestamp, at: new Date(timestamp).toISOString(), type: typeOf(record, shown.value), id, ...shown }
+      // Of the headers, which may hold anything.
+      const ofHeader = (text: string | null) => (text === null || reveal ? text : unlessAddress(text))
+      const id = ofHeader(headerTexts(record, header.id)[0] ?? idIn(shown.value))
+      const type = ofHeader(typeOf(record, shown.value))
+      return { topic, partition, offset, timestamp, at: new Date(timestamp).toISOString(), type, id, ...shown }
     },
   }
 }

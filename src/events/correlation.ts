@@ -1,9 +1,12 @@
 import { header, headerTexts, type WithHeaders } from './header.ts'
 
-/** Printable ASCII, so that it may stand in a header of a mail or a request and in a line of a log. */
-const pattern = /^[\x20-\x7e]{1,200}$/
+/** Printable ASCII, so that it may stand in a header of a mail or a request and in a line of a log. No @: all of them show it, so it is no address. */
+const pattern = /^[\x20-\x3f\x41-\x7e]{1,200}$/
 
-/** 1 to 200 characters of printable ASCII. */
+/** The rule in words, after "must be". */
+export const correlationIdRule = '1 to 200 printable ASCII characters without @'
+
+/** Whether a value is {@link correlationIdRule}. */
 export function isCorrelationId(value: unknown): value is string {
   return typeof value === 'string' && pattern.test(value)
 }

@@ -2,7 +2,7 @@ import { isCorrelationId } from './correlation.ts'
 
 /** What connects an event with the request that it follows from. */
 export interface PublishContext {
-  /** Printable ASCII, at most 200 characters: correlates this event with a request in your logs. */
+  /** Printable ASCII without @, at most 200 characters: correlates this event with a request in your logs. */
   readonly correlationId?: string | undefined
   /** The same for what caused this event, usually the id of another event; `causedBy(event)` gives both. */
   readonly causationId?: string | undefined

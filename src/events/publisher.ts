@@ -5,7 +5,7 @@ import { brokenFields } from './broken-fields.ts'
 import { catalogue, eventTypes, isEventType, rulesOfEnvelope, rulesOfWrittenData } from './catalogue/catalogue.ts'
 import { events } from './catalogue/events.ts'
 import type { EventData, EventType } from './event.ts'
-import { isCorrelationId } from './correlation.ts'
+import { correlationIdRule, isCorrelationId } from './correlation.ts'
 import { sendByTopic, type EventTransport } from './event-transport.ts'
 import { header } from './header.ts'
 import { contentHashOf, eventIdOf } from './identity.ts'
@@ -53,7 +53,7 @@ export interface PublisherOptions {
   readonly transport: EventTransport
   /** Of events that name no topic: `domain-events`, unless the worker is configured otherwise (`KAFKA_TOPIC`). */
   readonly topic: string
-  /** Names the publishing program to those who look for it: 1 to 200 printable ASCII characters. */
+  /** Names the publishing program to those who look for it: 1 to 200 printable ASCII characters without @. */
   readonly producer?: string
   readonly clock?: Pick<Clock, 'now'>
   /** Called by every publish, before it returns, for what the event does not say itself. */
@@ -67,7 +67,7 @@ export interface PublisherOptions {
  * so the events of a campaign keep their order. Publish after the change is committed, or just before: consumers wait for missing rows.
  */
 export function createPublisher({ transport, topic, producer, clock = systemClock, context, tracer }: PublisherOptions): Publisher {
-  if (producer !== undefined && !isCorrelationId(producer)) throw new Error('producer must be 1 to 200 printable ASCII characters')
+  if (producer !== undefined && !isCorrelationId(producer)) throw new Error(`producer must be ${correlationIdRule}`)
   const headers: Record<string, string> = producer === undefined ? {} : { [header.producer]: producer }
   const around = tracer === undefined ? context : () => ({ ...context?.(), traceparent: undefined })
   const toMessage = (event: TypedInput, index?: number): EncodedMessage =>
@@ -229,7 +229,7 @@ function nameOfId({ path, rule }: Fault): Fault {
 function tracingFaults({ correlationId, causationId, traceparent }: TypedInput): readonly Fault[] {
   const ids = Object.entries({ correlationId, causationId }).filter(([, id]) => id !== undefined && !isCorrelationId(id))
   return [
-    ...ids.map(([path]) => ({ path, rule: 'must be 1 to 200 printable ASCII characters' })),
+    ...ids.map(([path]) => ({ path, rule: `must be ${correlationIdRule}` })),
     ...(traceparent === undefined || isTraceparent(traceparent)
       ? []
       : [{ path: 'traceparent', rule: 'must be a W3C traceparent of version 00' }]),

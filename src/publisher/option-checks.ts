@@ -1,4 +1,4 @@
-import { isCorrelationId } from '../events/correlation.ts'
+import { correlationIdRule, isCorrelationId } from '../events/correlation.ts'
 import { isLoopback } from '../std/loopback.ts'
 
 // For callers without types, and for values that types cannot refuse. Every sentence names the option and what it takes.
@@ -20,7 +20,7 @@ export function requireBrokers(brokers: unknown): void {
 
 /** @throws {TypeError} not a name that a header can hold */
 export function requireClientId(clientId: unknown): void {
-  if (!isCorrelationId(clientId)) throw new TypeError('`clientId` must name this application in 1 to 200 printable ASCII characters')
+  if (!isCorrelationId(clientId)) throw new TypeError(`\`clientId\` must name this application in ${correlationIdRule}`)
 }
 
 /** @throws {TypeError} Kafka has no topic of this name: a call would wait for one until its time is over */

@@ -5,7 +5,7 @@ import type { Tracer } from '../std/tracer.ts'
 import { requireClientId, requireFunction, requireOptions, requireTopic, requireTracer } from './option-checks.ts'
 
 export interface OutboxPublisherOptions {
-  /** The name of this application, in the header `producer`: 1 to 200 printable ASCII characters. */
+  /** The name of this application, in the header `producer`: 1 to 200 printable ASCII characters without @. */
   readonly clientId: string
   /** Of events that name no topic. Default: `domain-events`. */
   readonly topic?: string

@@ -132,3 +132,24 @@ it('an invalid event is refused with all its faults, and nothing is published', 
   expect(refused.err).toMatch(/userId.*email|email.*userId/)
   expect(JSON.parse((await events('search', '--json')).out).read).toBe(before)
 })
+
+it('an address that stands where an id or a type belongs is shown only when it is revealed', async () => {
+  const address = 'carl@example.com'
+  await fixture.produce(1, 1, undefined, { 'event-id': address, 'event-type': address, 'correlation-id': address, [address]: address })
+  const { events: newest } = JSON.parse((await events('search', '--json')).out)
+  const { partition, offset } = newest.find(({ value }: { value: unknown }) => value === '***')
+  const place = `${partition}/${offset}`
+  const shown = await Promise.all([
+    events('show', place),
+    events('show', place, '--json'),
+    events('search'),
+    events('tail', '--no-follow'),
+    events('tail', '--no-follow', '--json'),
+  ])
+  for (const { code, out } of shown) {
+    expect(code).toBe(0)
+    expect(out).toContain('***')
+    expect(out).not.toContain('carl')
+  }
+  expect((await events('show', place, '--reveal')).out).toContain(`Event    ${address} ${address}`)
+})

@@ -27,7 +27,7 @@ export interface WorkerctlFixture extends AsyncDisposable {
   workerctl(args: readonly string[], options?: { environment?: Record<string, string>; answer?: string }): Promise<Ran>
   /** Runs `offsets reset` of the group; its object when it ends well. */
   reset(...args: string[]): Promise<{ moves: Record<string, unknown>[] } & Record<string, unknown>>
-  produce(partition: number, count: number, timestamp?: Date): Promise<void>
+  produce(partition: number, count: number, timestamp?: Date, headers?: Readonly<Record<string, string>>): Promise<void>
   deleteRecords(partition: number, before: number): Promise<void>
   recreateTopic(partitions: number): Promise<void>
   /** Writes rows for partitions 0, 1, ... and commits the same offsets. */
@@ -74,9 +74,10 @@ export async function createWorkerctlFixture({ partitions = 1 } = {}): Promise<W
       if (code !== 0) throw new Error(err)
       return JSON.parse(out)
     },
-    produce: async (partition, count, timestamp) => {
+    produce: async (partition, count, timestamp, headers = {}) => {
       const stamp = timestamp === undefined ? {} : { timestamp: String(timestamp.getTime()) }
-      await producer.send({ topic, messages: Array.from({ length: count }, (_, index) => ({ partition, value: String(index), ...stamp })) })
+      const messages = Array.from({ length: count }, (_, index) => ({ partition, value: String(index), headers: { ...headers }, ...stamp }))
+      await producer.send({ topic, messages })
     },
     deleteRecords: async (partition, before) => {
       // Only this makes kafkajs load where the topic's partitions are.

@@ -11,6 +11,7 @@ it.each([
   [['request 7'], 'request 7'],
   [['', 'request 7'], 'request 7'],
   [['a\r\nb'], null],
+  [['ada@example.com'], null],
 ])('the correlation id in headers %j is %j', (texts, found) => {
   const headers = { 'correlation-id': texts.map((text) => Buffer.from(text)) }
   expect(correlationIdInHeaders({ headers })).toBe(found)

@@ -152,6 +152,7 @@ test.each<[string, unknown, Readonly<Record<string, string>>]>([
 
 test.each<[string, unknown, Readonly<Record<string, string>>]>([
   ['in the value of an own envelope', { ...event, correlation_id: 'request 7' }, {}],
+  ['that holds an address', event, { 'correlation-id': 'ada@example.com' }],
   ['of two lines', event, { 'correlation-id': 'a\nb' }],
   ['that is too long', event, { 'correlation-id': 'a'.repeat(201) }],
   ['that is no text', businessEvent({ correlationId: 7 }), {}],

@@ -109,7 +109,9 @@ describe('the publisher', () => {
     const { sent, options } = createRecorder()
     await createPublisher({ ...options, producer: 'signup-form' }).publishUserSignedUp(signedUp)
     expect(sent[0]?.headers).toMatchObject({ producer: 'signup-form' })
-    expect(() => createPublisher({ ...options, producer: 'a\nb' })).toThrow('producer must be 1 to 200 printable ASCII characters')
+    expect(() => createPublisher({ ...options, producer: 'a\nb' })).toThrow(
+      'producer must be 1 to 200 printable ASCII characters without @',
+    )
   })
 
   it('gives a retry the id of the first attempt, whatever the time, the address or the case of ids', async () => {
@@ -184,7 +186,16 @@ describe('the publisher', () => {
 
   it('names all that is wrong, in the data and around it, each once and by the names of the input', async () => {
     const { publisher } = createRecorder()
-    const wrong = { email: '', accountId: 'x', nickname: 'n', eventId: 'mine', timestamp: 'today', causationId: 'é', traceparent: '1' }
+    const wrong = {
+      email: '',
+      accountId: 'x',
+      nickname: 'n',
+      eventId: 'mine',
+      timestamp: 'today',
+      causationId: 'é',
+      correlationId: 'ada@example.com',
+      traceparent: '1',
+    }
     await expect(publisher.publishMany([typeless({ type: 'user.signed_up', ...wrong })])).rejects.toMatchObject({
       path: '0/nickname',
       faults: [
@@ -195,7 +206,8 @@ describe('the publisher', () => {
         'eventId breaks format',
         'accountId breaks format',
         'timestamp must be a valid Date',
-        'causationId must be 1 to 200 printable ASCII characters',
+        'correlationId must be 1 to 200 printable ASCII characters without @',
+        'causationId must be 1 to 200 printable ASCII characters without @',
         'traceparent must be a W3C traceparent of version 00',
       ].join('; '),
     })

@@ -1,6 +1,7 @@
 import type { RecordHead } from '../../../admin/lag/lag-ports.ts'
 import { header, headerTexts, typeInHeaders } from '../../../events/header.ts'
 import type { LogRecord } from '../../../ingest/record-source.ts'
+import { unlessAddress } from '../../../std/masked-address.ts'
 import type { Cluster } from '../patches/private-cluster.ts'
 import { PackedBatch } from '../records/packed-batch.ts'
 import { slicesOf, type FetchedBatch } from '../records/partition-batch.ts'
@@ -63,5 +64,6 @@ async function firstOf(messages: FetchedBatch['messages'], fetchedOffset: string
 
 function headOf(record: LogRecord): RecordHead {
   const id = headerTexts(record, header.id, false)[0] ?? headerTexts(record, CLOUD_EVENTS_ID, false)[0] ?? null
-  return { offset: record.offset, timestamp: record.timestamp, type: typeInHeaders(record), eventId: id }
+  const type = typeInHeaders(record)
+  return { offset: record.offset, timestamp: record.timestamp, type: type && unlessAddress(type), eventId: id && unlessAddress(id) }
 }
