@@ -1,11 +1,16 @@
 import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
+import { databaseRefusal } from '../../src/admin/database-sentence.ts'
+import type { DeadLetterRecord, LetterCopy } from '../../src/admin/dead-letters/dead-letter-admin.ts'
+import { editRefusal } from '../../src/admin/dead-letters/edit-refusal.ts'
 import { editedCopy } from '../../src/admin/dead-letters/edited-copy.ts'
 import { letterHandle } from '../../src/admin/dead-letters/letter-handle.ts'
+import { nowInWords } from '../../src/admin/dead-letters/letter-view.ts'
 import { requireShowable } from '../../src/admin/showable-text.ts'
 import { messageOf, OperatorError } from '../../src/std/failure.ts'
-import { oneLetter, placeOf, readAll, replayingGroups, withLetters } from './dlq-context.ts'
-import { replayedNow } from './dlq-rehearse.ts'
+import { SqlError } from '../../src/std/sql.ts'
+import { oneLetter, placeOf, readAll, replayingGroups, withLetters, type Letters } from './dlq-context.ts'
+import { rehearsal } from './dlq-rehearse.ts'
 import { renderJson } from './render-json.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -17,8 +22,9 @@ interface Options {
 }
 
 const HELP = `
-The copy is an event as JSON (id, type, account_id, campaign_id, data, timestamp). It is checked against the catalogue and must be one that the group
-handles, or it is not stored. The original stays on its topic; replays of the letter read the copy from then on, and a later edit replaces it.
+The copy is an event as JSON (id, type, account_id, campaign_id, data, timestamp). It is checked against the catalogue, and its replay is tried and
+rolled back: a copy that would fail again, such as by an id that is on record for another event, is not stored. The original stays on its topic;
+replays of the letter read the copy from then on, and a later edit replaces it.
 
 Examples:
   npm run -s workerctl -- dlq show email-workers/3/4711 --reveal --value > event.json
@@ -41,23 +47,59 @@ export function addDlqEdit(parent: Command, terminal: Terminal): void {
         because: because === undefined ? null : requireShowable('--because', because),
       }
       const text = await textOf(file)
-      const { letter, now } = await withLetters(terminal, { letters: [handle] }, async (letters) => {
+      const { letter, now, isOlder } = await withLetters(terminal, { letters: [handle] }, async (letters) => {
         const record = await oneLetter(letters, handle)
+        requireEditable(record)
         const place = placeOf(record)
         const { reader } = replayingGroups(letters)(record.group)
         const original = (await readAll(letters, [record])).get(letterHandle(record))?.record
         const gone = { offset: place.offset, timestamp: record.at.getTime(), key: null, headers: {} }
         const copy = { place, record: editedCopy(text, original ?? gone, reader) }
-        const now = await replayedNow(letters, copy)
-        if (!(await letters.admin.edit(copy, act)))
-          throw new OperatorError(
-            `${letterHandle(record)} is ${record.state}: only open and discarded ones can be edited; wait for its replay, or withdraw it by "dlq discard". Nothing was changed.`,
-          )
-        return { letter: letterHandle(record), now }
+        const tried = await requireReplayable(letters, copy)
+        if (!(await letters.admin.edit(copy, act))) {
+          requireEditable(await oneLetter(letters, handle))
+          throw new OperatorError(`${letterHandle(record)} was changed meanwhile: edit it again. Nothing was stored.`)
+        }
+        return { letter: letterHandle(record), ...tried }
       })
+      const replay = `npm run workerctl -- dlq replay ${letter} --owner ${act.owner}${isOlder ? ' --allow-older' : ''}`
       if (json === true) terminal.out(renderJson({ letter, stored: true, now }))
-      else terminal.out(`Stored. ${now} Replay it: npm run workerctl -- dlq replay ${letter} --owner ${act.owner}`)
+      else terminal.out(`Stored. ${now} Replay it: ${replay}`)
     })
+}
+
+/** @throws {OperatorError} a replay reads the letter, or has resolved it */
+function requireEditable(record: DeadLetterRecord): void {
+  if (record.state === 'open' || record.state === 'discarded') return
+  const wayOut =
+    record.state === 'requested'
+      ? `wait for its replay, or withdraw it by "dlq discard ${letterHandle(record)} --owner NAME --because TEXT"`
+      : 'a replay has accepted it'
+  throw new OperatorError(
+    `${letterHandle(record)} is ${record.state}: only open and discarded ones can be edited; ${wayOut}. Nothing was stored.`,
+  )
+}
+
+/**
+ * How a replay of the copy would end now, in a sentence; `isOlder` when it needs `--allow-older`.
+ *
+ * @throws {OperatorError} it would fail whatever the options, or that cannot be tried
+ */
+async function requireReplayable(letters: Letters, copy: LetterCopy): Promise<{ readonly now: string; readonly isOlder: boolean }> {
+  const rehearse = rehearsal(letters)
+  try {
+    const within = await rehearse(copy, false)
+    const isOlder = within.is === 'failed' && within.failure.reason === 'older-than-dedupe-window'
+    const tried = isOlder ? await rehearse(copy, true) : within
+    if (tried.is === 'failed') throw editRefusal(tried.failure)
+    const older = isOlder ? 'The record is older than DEDUPE_DAYS, so its replay needs --allow-older. ' : ''
+    return { now: older + nowInWords(tried), isOlder }
+  } catch (error) {
+    if (!(error instanceof SqlError)) throw error
+    throw new OperatorError(`The copy was not stored, because its replay could not be tried. ${databaseRefusal(error).message}`, {
+      cause: error,
+    })
+  }
 }
 
 async function textOf(file: string): Promise<string> {

@@ -2,6 +2,8 @@ import type { LetterCopy } from '../../src/admin/dead-letters/dead-letter-admin.
 import { nowInWords } from '../../src/admin/dead-letters/letter-view.ts'
 import { createLetterStore } from '../../src/infra/postgres/ingest/postgres-letter-store.ts'
 import { replayLetter, type Replayed } from '../../src/ingest/replay-letters.ts'
+import { ProjectionFailed } from '../../src/model/projection.ts'
+import { SqlError } from '../../src/std/sql.ts'
 import { replayingGroups, type Letters } from './dlq-context.ts'
 import { registryDeadline } from './registry-deadline.ts'
 
@@ -13,10 +15,15 @@ import { registryDeadline } from './registry-deadline.ts'
 export function rehearsal(letters: Letters): (copy: LetterCopy, allowOlder: boolean) => Promise<Replayed> {
   const store = createLetterStore(letters.database)
   const replaying = replayingGroups(letters)
-  return ({ place, record }, allowOlder) => {
+  return async ({ place, record }, allowOlder) => {
     const group = replaying(place.group)
     const letter = { ...place, record, allowOlder, replays: 0 }
-    return replayLetter(letter, group, (event) => store.rehearse(letter, event, group.project), registryDeadline())
+    try {
+      return await replayLetter(letter, group, (event) => store.rehearse(letter, event, group.project), registryDeadline())
+    } catch (error) {
+      // Whichever statement the database fails at, an operator reads the sentence of its error.
+      throw error instanceof ProjectionFailed && error.cause instanceof SqlError ? error.cause : error
+    }
   }
 }
 

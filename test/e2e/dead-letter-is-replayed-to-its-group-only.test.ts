@@ -97,7 +97,7 @@ test('a dead letter is grouped, shown at its field, edited and replayed: its gro
 
   const unrepaired = await workerctl(fixture, 'dlq', 'edit', letter, '--file', await fileOf(event), '--owner', 'ada')
   expect(unrepaired).toMatchObject({ code: 1, out: '' })
-  expect(unrepaired.err).toBe('The copy was not stored: it would fail as invalid-data (/ breaks required: email).')
+  expect(unrepaired.err).toBe('The copy was not stored: it would fail as invalid-data (/ breaks required: email). Correct the copy.')
 
   // As it is, it fails again: it stays a dead letter, and the note with it.
   expect((await workerctl(fixture, 'dlq', 'replay', letter, '--owner', 'ada', '--confirm', '1')).code).toBe(0)

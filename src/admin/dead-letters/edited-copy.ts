@@ -2,6 +2,7 @@ import { header } from '../../events/header.ts'
 import { readRecord, type RecordReader } from '../../ingest/read-chunks.ts'
 import type { LogRecord } from '../../ingest/record-source.ts'
 import { OperatorError } from '../../std/failure.ts'
+import { editRefusal } from './edit-refusal.ts'
 
 /**
  * The record that replays of a letter are to read in place of the original: an operator's text, in our own form of an event. Headers of the
@@ -23,11 +24,8 @@ export function editedCopy(
       ...record,
       headers: { ...record.headers, [header.type]: Buffer.from(found.accepted.type), [header.id]: Buffer.from(found.accepted.eventId) },
     }
-  throw new OperatorError(
-    found.is === 'skipped'
-      ? `The copy was not stored: ${reader.consumer.name} does not handle its type (${found.type}).`
-      : `The copy was not stored: it would fail as ${found.faulty.reason} (${found.faulty.detail}).`,
-  )
+  if (found.is === 'faulty') throw editRefusal(found.faulty)
+  throw new OperatorError(`The copy was not stored: ${reader.consumer.name} does not handle its type (${found.type}).`)
 }
 
 /** Not by a spread: the fields of a fetched record are created when they are read. */
