@@ -1,3 +1,4 @@
+import { OperatorError } from '../../src/std/failure.ts'
 import type { Terminal } from './terminal.ts'
 
 /** The decision about a plan that was shown. */
@@ -22,4 +23,16 @@ export const unapplied: Readonly<Record<Exclude<Decision, 'apply' | 'nothing'>, 
   'dry-run': 'Dry run: nothing was changed.',
   unconfirmed: 'Nothing was changed: add --yes to apply this plan.',
   declined: 'Nothing was changed.',
+}
+
+/**
+ * A plan that was applied and changed nothing.
+ *
+ * @param selected such as `2 dead letters`
+ * @param look the command that shows what became of them
+ */
+export function changedMeanwhile(selected: string, look: string): OperatorError {
+  return new OperatorError(
+    `Nothing was changed: another operator, or a daemon, has changed all that was selected (${selected}) meanwhile; "${look}" shows what was done.`,
+  )
 }

@@ -1,8 +1,9 @@
 import type { Command } from 'commander'
 import type { TypedLetterFilter } from '../../src/admin/dead-letters/letter-filter.ts'
+import { letterHandle } from '../../src/admin/dead-letters/letter-handle.ts'
 import { letters as inWords } from '../../src/admin/dead-letters/replay-preview.ts'
 import { requireShowable } from '../../src/admin/showable-text.ts'
-import { decide } from './decide.ts'
+import { changedMeanwhile, decide } from './decide.ts'
 import { addLetterFilter, placeOf, withLetters } from './dlq-context.ts'
 import { isConfirmed, selectLetters } from './dlq-select.ts'
 import { renderJson } from './render-json.ts'
@@ -45,8 +46,13 @@ export function addDlqDiscard(parent: Command, terminal: Terminal): void {
           terminal.out(records.length === 0 ? 'Nothing that matches can be discarded.' : `${inWords(records.length)} will be discarded.`)
         const decided = await decide(records.length > 0, { ...options, yes: isConfirmed(options.confirm, records.length) }, terminal)
         const discarded = decided === 'apply' ? await letters.admin.discard(records.map(placeOf), act) : 0
-        if (isJson) terminal.out(renderJson({ count: records.length, applied: decided === 'apply', discarded }))
-        else if (decided === 'apply') terminal.out(`Discarded: ${inWords(discarded)}.`)
+        if (isJson) terminal.out(renderJson({ count: records.length, applied: discarded > 0, discarded }))
+        const [first] = records
+        if (decided === 'apply' && discarded === 0 && first !== undefined)
+          throw changedMeanwhile(inWords(records.length), `dlq show ${letterHandle(first)}`)
+        if (isJson) return
+        if (decided === 'apply')
+          terminal.out(`Discarded: ${inWords(discarded)}${discarded === records.length ? '' : '; the others were changed meanwhile'}.`)
         else if (decided === 'unconfirmed') terminal.out(`Nothing was changed: add --confirm ${records.length} to discard them.`)
         else if (decided !== 'nothing') terminal.out(decided === 'dry-run' ? 'Dry run: nothing was changed.' : 'Nothing was changed.')
       })

@@ -15,7 +15,7 @@ import { withForesight } from '../../src/daemon/compose/foresight.ts'
 import { systemClock } from '../../src/std/clock.ts'
 import type { Replayed } from '../../src/ingest/replay-letters.ts'
 import type { Intent } from '../../src/model/intent.ts'
-import { decide, type Decision } from './decide.ts'
+import { changedMeanwhile, decide, type Decision } from './decide.ts'
 import { addLetterFilter, placeOf, readAll, withLetters, type Letters } from './dlq-context.ts'
 import { rehearsal } from './dlq-rehearse.ts'
 import { isConfirmed, selectLetters } from './dlq-select.ts'
@@ -72,8 +72,11 @@ export function addDlqReplay(parent: Command, terminal: Terminal): void {
         const decided = await decide(copies.size > 0, { ...options, yes: isConfirmed(options.confirm, copies.size) }, terminal)
         const { allowOlder = false } = options
         const requested = decided === 'apply' ? await admin.request([...copies.values()], { owner, because, allowOlder }) : 0
-        if (isJson) terminal.out(renderJson({ ...preview, gone, applied: decided === 'apply', requested }))
-        else terminal.out(conclusion(decided, copies.size, requested))
+        if (isJson) terminal.out(renderJson({ ...preview, gone, applied: requested > 0, requested }))
+        const [first] = copies.keys()
+        if (decided === 'apply' && requested === 0 && first !== undefined)
+          throw changedMeanwhile(inWords(copies.size), `dlq show ${letterHandle(first)}`)
+        if (!isJson) terminal.out(conclusion(decided, copies.size, requested))
       })
     })
 }

@@ -25,7 +25,7 @@ import type { Foreseen } from '../../src/admin/replay/foresee.ts'
 import type { Config } from '../../config/load.ts'
 import type { Database } from '../../src/std/sql.ts'
 import { configure, WHOLE_TABLE_MS, withDatabase } from './connections.ts'
-import { decide, unapplied, type Decision } from './decide.ts'
+import { changedMeanwhile, decide, unapplied, type Decision } from './decide.ts'
 import { addIntentFilter, requireExistingNames, personFilter } from './intent-options.ts'
 import type { PersonOptions } from './person-option.ts'
 import { renderJson } from './render-json.ts'
@@ -117,12 +117,16 @@ export function addIntentsChange(parent: Command, verb: Verb, terminal: Terminal
               unsent,
               subjectsOf: intents.length,
               left,
-              applied: decided === 'apply',
+              applied: changed.length > 0,
               changed,
               missed,
             }),
           )
-        } else if (decided !== 'nothing') terminal.out(conclusion(change, decided, seen, changed))
+        }
+        const [first] = seen
+        if (decided === 'apply' && changed.length === 0 && first !== undefined)
+          throw changedMeanwhile(`${seen.length} ${seen.length === 1 ? 'intent' : 'intents'}`, `intents show ${first.id}`)
+        if (options.json !== true && decided !== 'nothing') terminal.out(conclusion(change, decided, seen, changed))
       },
       { statementTimeoutMs: WHOLE_TABLE_MS },
     )

@@ -7,7 +7,7 @@ import { stamp } from '../../src/std/ago.ts'
 import { systemClock } from '../../src/std/clock.ts'
 import { OperatorError } from '../../src/std/failure.ts'
 import { configure, WHOLE_TABLE_MS, withDatabase } from './connections.ts'
-import { decide, unapplied } from './decide.ts'
+import { changedMeanwhile, decide, unapplied } from './decide.ts'
 import { renderJson } from './render-json.ts'
 import { renderTable } from './render-table.ts'
 import type { Terminal } from './terminal.ts'
@@ -104,8 +104,11 @@ export function addOutboxRequeue(parent: Command, terminal: Terminal): void {
           }
           const decided = await decide(planned > 0, options, terminal)
           const requeued = decided === 'apply' ? await admin.requeue(filter) : 0
-          if (options.json === true) terminal.out(renderJson({ planned, counts, applied: decided === 'apply', requeued }))
-          else if (decided !== 'nothing') terminal.out(decided === 'apply' ? `Done: ${requeued} requeued.` : unapplied[decided])
+          if (options.json === true) terminal.out(renderJson({ planned, counts, applied: requeued > 0, requeued }))
+          if (decided === 'apply' && requeued === 0)
+            throw changedMeanwhile(`${planned} failed ${planned === 1 ? 'event' : 'events'}`, 'outbox list')
+          if (options.json === true) return
+          if (decided !== 'nothing') terminal.out(decided === 'apply' ? `Done: ${requeued} requeued.` : unapplied[decided])
         },
         { statementTimeoutMs: WHOLE_TABLE_MS },
       )

@@ -14,7 +14,7 @@ import { systemClock } from '../../src/std/clock.ts'
 import type { Sql } from '../../src/std/sql.ts'
 import { OperatorError } from '../../src/std/failure.ts'
 import { configure, WHOLE_TABLE_MS, withDatabase } from './connections.ts'
-import { decide, unapplied } from './decide.ts'
+import { changedMeanwhile, decide, unapplied } from './decide.ts'
 import type { PersonOptions } from './person-option.ts'
 import { renderJson } from './render-json.ts'
 import { renderTable } from './render-table.ts'
@@ -110,8 +110,11 @@ export function addSuppressionsRemove(parent: Command, terminal: Terminal): void
           }
           const decided = await decide(planned > 0, options, terminal)
           const removed = decided === 'apply' ? await admin.remove(filter) : 0
-          if (options.json === true) terminal.out(renderJson({ planned, counts, applied: decided === 'apply', removed }))
-          else if (decided !== 'nothing') terminal.out(decided === 'apply' ? `Done: ${removed} removed.` : unapplied[decided])
+          if (options.json === true) terminal.out(renderJson({ planned, counts, applied: removed > 0, removed }))
+          if (decided === 'apply' && removed === 0)
+            throw changedMeanwhile(`${planned} ${planned === 1 ? 'suppression' : 'suppressions'}`, 'suppressions list')
+          if (options.json === true) return
+          if (decided !== 'nothing') terminal.out(decided === 'apply' ? `Done: ${removed} removed.` : unapplied[decided])
         },
         { statementTimeoutMs: WHOLE_TABLE_MS },
       )

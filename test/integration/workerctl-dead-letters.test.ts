@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { tempFolder } from '../../stack/temp-folder.ts'
+import { eventually } from '../support/eventually.ts'
 import { sampleEvent } from '../support/sample-event.ts'
 import { createWorkerctlFixture, type WorkerctlFixture } from './workerctl-fixture.ts'
 
@@ -99,4 +100,82 @@ test('a dead letter whose replay is requested, or has accepted it, is not edited
     code: 1,
     err: `${letter} is resolved: only open and discarded ones can be edited; a replay has accepted it. Nothing was stored.`,
   })
+})
+
+test.each([
+  ['replay', 'requested', 'Requested: 1 dead letter; the others were changed meanwhile.'],
+  ['discard', 'discarded', 'Discarded: 1 dead letter; the others were changed meanwhile.'],
+])(
+  'a confirmed %s of dead letters that another operator has %s meanwhile fails, and one of which a part is left is done',
+  async (verb, state, partly) => {
+    await using s = await createWorkerctlFixture()
+    const [first = '', second = ''] = await deadLetters(s, 2)
+    const change = (...args: readonly string[]) => ['dlq', verb, ...args, '--owner', 'bob', '--because', 'a test']
+    /** Another operator, who is quicker than the one at the prompt. */
+    const quicker = (letters: readonly string[]) => async () => {
+      expect(await s.workerctl([...change(...letters), '--confirm', String(letters.length)])).toMatchObject({ code: 0, err: '' })
+      return 'yes'
+    }
+    const some = await s.workerctl(change('--reason', 'not-json'), { answer: quicker([first]) })
+    expect(some).toMatchObject({ code: 0, err: '' })
+    expect(some.out).toContain(partly)
+    const states = () => s.database.sql.query('SELECT state FROM worker.dead_letters ORDER BY "offset"')
+    expect(await states()).toEqual([{ state }, { state }])
+
+    await s.database.sql.query(`UPDATE worker.dead_letters SET state = 'open'`)
+    const none = await s.workerctl(change('--reason', 'not-json'), { answer: quicker([first, second]) })
+    expect(none).toMatchObject({
+      code: 1,
+      err: `Nothing was changed: another operator, or a daemon, has changed all that was selected (2 dead letters) meanwhile; "dlq show ${first}" shows what was done.`,
+    })
+    expect(none.out).not.toMatch(/Requested|Discarded/)
+    expect(await s.database.sql.query('SELECT FROM worker.dead_letter_actions')).toHaveLength(4)
+  },
+)
+
+test('with --json a confirmed replay of which nothing is left prints its object, and fails', async () => {
+  await using s = await createWorkerctlFixture()
+  const [letter = ''] = await deadLetters(s, 1)
+  const args = ['dlq', 'replay', letter, '--owner', 'ada', '--confirm', '1', '--json']
+  // Both select the letter before one of them takes it, because the rows cannot be changed for so long.
+  const both = await s.database.transaction(async (tx) => {
+    await tx.query('SELECT FROM worker.dead_letters FOR UPDATE')
+    const running = [s.workerctl(args), s.workerctl(args)]
+    await eventually('both wait for the letter', async () => {
+      const waiting = await s.database.sql.query(
+        `SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'workerctl' AND wait_event_type = 'Lock'`,
+      )
+      return waiting.length === 2 || `${waiting.length} wait`
+    })
+    return { running }
+  })
+  const ran = (await Promise.all(both.running)).toSorted((a, b) => a.code - b.code)
+  expect(ran.map(({ code }) => code)).toEqual([0, 1])
+  expect(ran.map(({ out }) => JSON.parse(out))).toMatchObject([
+    { applied: true, requested: 1 },
+    { applied: false, requested: 0 },
+  ])
+  expect(ran[1]?.err).toMatch(/^Nothing was changed: another operator/)
+})
+
+test('an edit of a dead letter whose replay another operator requests meanwhile says so', async () => {
+  await using s = await createWorkerctlFixture()
+  const [letter = ''] = await deadLetters(s, 1)
+  const edited = await s.database.transaction(async (tx) => {
+    await tx.query(`UPDATE worker.dead_letters SET state = 'requested'`)
+    const running = edit(s, letter, sampleEvent('user.signed_up'))
+    await eventually('the edit waits for the letter', async () => {
+      const waiting = await s.database.sql.query(
+        `SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'workerctl' AND wait_event_type = 'Lock'`,
+      )
+      return waiting.length === 1 || `${waiting.length} wait`
+    })
+    return { running }
+  })
+  const { code, err } = await edited.running
+  expect({ code, err }).toEqual({
+    code: 1,
+    err: `${letter} is requested: only open and discarded ones can be edited; wait for its replay, or withdraw it by "dlq discard ${letter} --owner NAME --because TEXT". Nothing was stored.`,
+  })
+  expect(await stored(s)).toEqual([])
 })

@@ -15,6 +15,9 @@ export interface Ran {
   readonly err: string
 }
 
+/** What is typed at the prompt; a function also does what happens meanwhile. */
+export type Answer = string | (() => Promise<string>)
+
 export interface WorkerctlFixture extends AsyncDisposable {
   readonly topic: string
   /** The id of email-workers, with the prefix of this fixture. */
@@ -24,7 +27,7 @@ export interface WorkerctlFixture extends AsyncDisposable {
   readonly database: MigratedDatabase
   readonly environment: Readonly<Record<string, string>>
   /** Runs the program in this process; `answer` sits at its terminal. */
-  workerctl(args: readonly string[], options?: { environment?: Record<string, string>; answer?: string }): Promise<Ran>
+  workerctl(args: readonly string[], options?: { environment?: Record<string, string>; answer?: Answer }): Promise<Ran>
   /** Runs `offsets reset` of the group; its object when it ends well. */
   reset(...args: string[]): Promise<{ moves: Record<string, unknown>[] } & Record<string, unknown>>
   produce(partition: number, count: number, timestamp?: Date, headers?: Readonly<Record<string, string>>): Promise<void>
@@ -57,7 +60,7 @@ export async function createWorkerctlFixture({ partitions = 1 } = {}): Promise<W
   const environment = { KAFKA_BROKERS: brokers.join(','), KAFKA_TOPIC: topic, KAFKA_GROUP_PREFIX: prefix, DATABASE_URL: database.url }
   const leaving: (() => Promise<void>)[] = []
 
-  async function workerctl(args: readonly string[], options: { environment?: Record<string, string>; answer?: string } = {}): Promise<Ran> {
+  async function workerctl(args: readonly string[], options: { environment?: Record<string, string>; answer?: Answer } = {}): Promise<Ran> {
     return runWorkerctl(args, { ...environment, ...options.environment }, options.answer)
   }
 
@@ -135,7 +138,7 @@ export async function createWorkerctlFixture({ partitions = 1 } = {}): Promise<W
   }
 }
 
-export async function runWorkerctl(args: readonly string[], environment: Readonly<Record<string, string>>, answer?: string): Promise<Ran> {
+export async function runWorkerctl(args: readonly string[], environment: Readonly<Record<string, string>>, answer?: Answer): Promise<Ran> {
   const out: string[] = []
   const err: string[] = []
   const code = await run(args, {
@@ -143,7 +146,7 @@ export async function runWorkerctl(args: readonly string[], environment: Readonl
     out: (line) => out.push(line),
     err: (line) => err.push(line),
     columns: null,
-    ask: answer === undefined ? null : () => Promise.resolve(answer),
+    ask: answer === undefined ? null : async () => (typeof answer === 'string' ? answer : answer()),
   })
   return { code, out: out.join('\n'), err: err.join('\n') }
 }

@@ -85,6 +85,19 @@ test('a reason or kind that does not exist is refused; one that only an intent h
   expect(await json('intents', 'list', '--reason', 'no-endpoint', '--kind', 'reward')).toMatchObject({ matching: 0 })
 })
 
+test('a confirmed change of intents that have all changed state meanwhile fails, and names one to look at', async () => {
+  await insertIntents(sql, mail('a', { state: 'pending' }), mail('b', { state: 'pending' }))
+  const environment = { KAFKA_BROKERS: inject('kafkaBootstrap').join(','), DATABASE_URL: db.url }
+  const { code, err } = await runWorkerctl(['intents', 'cancel', '--state', 'pending', '--user', userId], environment, async () => {
+    expect(await workerctl('intents', 'cancel', '1', '2', '--yes')).toMatchObject({ code: 0 })
+    return 'yes'
+  })
+  expect({ code, err: err.replace(/intents show \d/, 'intents show N') }).toEqual({
+    code: 1,
+    err: 'Nothing was changed: another operator, or a daemon, has changed all that was selected (2 intents) meanwhile; "intents show N" shows what was done.',
+  })
+})
+
 test('list filters by state, reason, kind, person, campaign and event, newest first, without addresses', async () => {
   const eventId = randomUUID()
   await insertIntents(

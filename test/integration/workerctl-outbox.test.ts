@@ -65,6 +65,19 @@ test('the plan of a requeue is shown first, and nothing else is requeued', async
   expect(await workerctl('requeue', '2', '--yes')).toMatchObject({ code: 0, out: 'No failed event matches.' })
 })
 
+test('a confirmed requeue whose events somebody else has requeued meanwhile fails', async () => {
+  const environment = { KAFKA_BROKERS: inject('kafkaBootstrap').join(','), DATABASE_URL: db.url }
+  expect(
+    await runWorkerctl(['outbox', 'requeue', '--topic', 'gone'], environment, async () => {
+      expect(await workerctl('requeue', '--topic', 'gone', '--yes')).toMatchObject({ code: 0 })
+      return 'yes'
+    }),
+  ).toMatchObject({
+    code: 1,
+    err: 'Nothing was changed: another operator, or a daemon, has changed all that was selected (2 failed events) meanwhile; "outbox list" shows what was done.',
+  })
+})
+
 test.each([
   [['requeue', '--yes'], /^Select the events: give positions, --topic, --type or --reason\.$/],
   [['requeue', '--topic', 'gone', '--limit', '1', '--yes'], /^2 failed events match, more than --limit 1/],

@@ -56,6 +56,19 @@ test('the plan of a removal is shown first, and nothing else is removed', async 
   expect(await workerctl('remove', '--email', 'nobody@example.com', '--yes')).toMatchObject({ code: 0, out: 'No suppression matches.' })
 })
 
+test('a confirmed removal of what somebody else has removed meanwhile fails', async () => {
+  const environment = { KAFKA_BROKERS: inject('kafkaBootstrap').join(','), DATABASE_URL: db.url }
+  expect(
+    await runWorkerctl(['suppressions', 'remove', '--account', other], environment, async () => {
+      await db.sql.query('DELETE FROM worker.suppressions')
+      return 'yes'
+    }),
+  ).toMatchObject({
+    code: 1,
+    err: 'Nothing was changed: another operator, or a daemon, has changed all that was selected (1 suppression) meanwhile; "suppressions list" shows what was done.',
+  })
+})
+
 test.each([
   [['remove', '--yes'], /Select the suppressions/],
   [['remove', '--until', '2040-01-01T00:00:00Z', '--limit', '2', '--yes'], /3 suppressions match, more than --limit 2/],
