@@ -1,5 +1,7 @@
 import { readRecord, type RecordReader } from '../../ingest/read-chunks.ts'
 import type { LogRecord } from '../../ingest/record-source.ts'
+import { isFramed } from '../../events/framed-value.ts'
+import { MAX_DEPTH, readJson } from '../../events/read-json.ts'
 import { OperatorError } from '../../std/failure.ts'
 import { headerTexts } from '../../events/header.ts'
 import type { DeadLetterRecord } from './dead-letter-admin.ts'
@@ -39,7 +41,7 @@ export function letterFixture(letter: DeadLetterRecord, record: LogRecord, reade
   const parsed = parsedValue(record)
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
     throw new OperatorError(
-      `${handle} has no JSON object as its value, so its personal data cannot be found: look at it with "dlq show ${handle} --reveal".`,
+      `${handle} ${obstacle(record)}, so its personal data cannot be found: look at it with "dlq show ${handle} --reveal".`,
     )
   const value: unknown = replacePersonal(parsed, exampleOfShape)
   const headers = Object.fromEntries(
@@ -58,6 +60,22 @@ export function letterFixture(letter: DeadLetterRecord, record: LogRecord, reade
     )
   const name = `dead-letter-${handle.replaceAll(/[^\w-]+/g, '-')}`
   return { name, json: `${JSON.stringify(fixture, null, 2)}\n`, test: testOf(name, reader.consumer.name, found.faulty.reason, source) }
+}
+
+/** Why a value has no fields to redact. */
+function obstacle({ value }: LogRecord): string {
+  if (value === null || value.length === 0) return 'has no value'
+  if (isFramed(value)) return 'has a value in the format of a schema registry, which is not exported'
+  const read = readJson(value)
+  if ('value' in read) return 'has no JSON object as its value'
+  switch (read.reason) {
+    case 'too-deep':
+      return `has a value that is nested too deeply to be parsed (more than ${MAX_DEPTH} levels)`
+    case 'not-utf8':
+      return 'has a value that is not UTF-8 and cannot be parsed'
+    case 'not-json':
+      return 'has a value that is not JSON and cannot be parsed'
+  }
 }
 
 /** The record of a fixture's file. */
