@@ -6,7 +6,7 @@ import { rehearseRange } from '../../src/daemon/compose/rehearse-range.ts'
 import type { Database } from '../../src/std/sql.ts'
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
 import { createProgressAdmin } from '../../src/infra/postgres/admin/postgres-progress-admin.ts'
-import { applyReset, requireStopped } from '../../src/admin/offsets/apply-reset.ts'
+import { applyReset, requireStopped, runningRefusal } from '../../src/admin/offsets/apply-reset.ts'
 import { findGroup, type OperatorGroup } from '../../src/admin/operator-group.ts'
 import type { ProgressAdmin } from '../../src/admin/offsets/progress-admin.ts'
 import { planReset, type ResetPlan } from '../../src/admin/offsets/reset-plan.ts'
@@ -39,7 +39,8 @@ interface Options {
 const HELP = `
 Moves the progress rows in the database, which are authoritative, and with them Kafka's committed offsets. The group must have no
 members: stop its workers, unless they stopped the group themselves because of a loss. Shows the plan and prompts on a terminal;
-elsewhere --yes is required. --dry-run works while the group runs.
+elsewhere --yes is required. --dry-run works while the group runs, and says that the reset is refused as long as it does. To have records
+handled again without a stop, use "replay run".
 
 --to committed takes Kafka's committed offsets, as another program left them: the nearest offset that the log still has, and the
 beginning of a partition without a committed offset.
@@ -79,13 +80,18 @@ export function addOffsetsReset(parent: Command, terminal: Terminal): void {
           if (options.dryRun !== true) await requireStopped(admin, group.id)
           const progress = createProgressAdmin(database)
           const plan = await planOf({ group, target, partitions: options.partition ?? null, dedupeDays }, admin, progress)
+          const refusal = options.dryRun === true ? await runningRefusal(admin, group.id) : null
           if (options.json !== true) show(plan, dedupeDays, terminal)
           requireAcceptance(plan, options)
           const effects = await effectsOf(plan, group, config, database)
           if (options.json !== true) for (const sentence of effects.flatMap(({ sentences }) => sentences)) terminal.out(sentence)
           const decided = await decide(!isDone(plan), options, terminal)
           if (decided === 'apply') await applyReset(plan, { progress, admin })
-          terminal.out(options.json === true ? jsonOf(plan, decided, effects) : conclusions[decided])
+          if (options.json === true) terminal.out(jsonOf(plan, decided, effects, refusal))
+          else {
+            if (refusal !== null) terminal.out(`As long as the group runs, this reset is refused. ${refusal}`)
+            terminal.out(conclusions[decided])
+          }
         }),
       )
     })
@@ -147,13 +153,14 @@ async function effectsOf(plan: ResetPlan, group: OperatorGroup, config: Config, 
   )
 }
 
-function jsonOf(plan: ResetPlan, decided: Decision, effects: readonly ResetEffects[]): string {
+function jsonOf(plan: ResetPlan, decided: Decision, effects: readonly ResetEffects[], refusal: string | null): string {
   const needsAcceptLoss = lossOf(plan) !== null
   return renderJson({
     ...plan,
     ...resetTotals(plan),
     effects: effects.map(({ of, shown, all, error, plan: found }) => ({ of, shown, all, error, ...found })),
     needsAcceptLoss,
+    refusal,
     changes: !isDone(plan),
     applied: decided === 'apply',
   })

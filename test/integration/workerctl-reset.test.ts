@@ -81,7 +81,14 @@ test('a group with members is refused, and accepted once they have left', async 
   await expect(s.reset('--to', 'earliest', '--yes')).rejects.toThrow(`Group ${s.group} runs (1 member): stop its workers first`)
   expect(await s.rows()).toEqual(['0:3:0'])
   expect(await s.committed()).toEqual(['0:3'])
+  const refusal = `Group ${s.group} runs (1 member): stop its workers first; a killed one counts until KAFKA_SESSION_TIMEOUT_MS has passed. Beside running workers "replay run" handles records again.`
+  const dry = ['--to', 'earliest', '--dry-run']
+  expect(await s.reset(...dry)).toMatchObject({ again: 3, refusal, applied: false })
+  const said = `\nAs long as the group runs, this reset is refused. ${refusal}\nDry run: nothing was changed.`
+  const shown = await s.workerctl(['offsets', 'reset', '--group', s.group, ...dry])
+  expect(shown).toMatchObject({ code: 0, err: '', out: expect.stringContaining(said) })
   await leave()
+  expect(await s.reset(...dry)).toMatchObject({ refusal: null })
   expect(await s.reset('--to', 'earliest', '--yes')).toMatchObject({ applied: true })
 })
 

@@ -10,11 +10,17 @@ import { commitChanges, progressChanges, type ResetPlan } from './reset-plan.ts'
  * @throws {OperatorError}
  */
 export async function requireStopped(admin: Pick<LogAdmin, 'groupState'>, group: string): Promise<void> {
+  const refusal = await runningRefusal(admin, group)
+  if (refusal !== null) throw new OperatorError(refusal)
+}
+
+/** Why a reset of the group is refused now, with the way out; null while it has no members. */
+export async function runningRefusal(admin: Pick<LogAdmin, 'groupState'>, group: string): Promise<string | null> {
   const { members } = await admin.groupState(group)
-  if (members === 0) return
-  throw new OperatorError(
+  if (members === 0) return null
+  return (
     `Group ${group} runs (${members === 1 ? '1 member' : `${members} members`}): stop its workers first; a killed one counts ` +
-      `until KAFKA_SESSION_TIMEOUT_MS has passed.`,
+    `until KAFKA_SESSION_TIMEOUT_MS has passed. Beside running workers "replay run" handles records again.`
   )
 }
 

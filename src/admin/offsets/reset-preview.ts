@@ -2,7 +2,7 @@ import type { ReplayRange } from '../../ingest/replay-job.ts'
 import { endSentence, type ReplayPlan } from '../replay/replay-plan.ts'
 import type { PartitionMove, ResetPlan } from './reset-plan.ts'
 
-/** Records that a preview reads at most, over all partitions. */
+/** Offsets that a preview reads at most, over all partitions. */
 const MOST = 10_000
 
 /** Records whose effects a reset brings about again or leaves out, as ranges to rehearse. */
@@ -15,7 +15,7 @@ export interface PreviewedRanges {
   readonly all: bigint
 }
 
-/** What is read again; the first records of each partition where there are more than a preview reads. */
+/** What is read again; where there are more than a preview reads, as many from the beginning of each partition. */
 export function rangesAgain({ moves }: ResetPlan): PreviewedRanges {
   return rangesOf(moves, ({ to, again }) => ({ from: to ?? 0n, count: again }))
 }
@@ -30,9 +30,9 @@ function rangesOf(
   partOf: (move: PartitionMove) => { readonly from: bigint; readonly count: bigint },
 ): PreviewedRanges {
   const parts = moves.map((move) => ({ ...partOf(move), move })).filter(({ count }) => count > 0n)
-  const most = BigInt(Math.max(1, Math.floor(MOST / Math.max(1, parts.length))))
-  const ranges = parts.map(({ from, count, move: { partition } }): ReplayRange => {
-    return { partition, from, to: from + (count < most ? count : most), next: from }
+  const shares = sharesOf(parts.map(({ count }) => count))
+  const ranges = parts.map(({ from, move: { partition } }, index): ReplayRange => {
+    return { partition, from, to: from + (shares[index] ?? 0n), next: from }
   })
   return {
     ranges,
@@ -40,6 +40,21 @@ function rangesOf(
     shown: ranges.reduce((sum, { from, to }) => sum + (to - from), 0n),
     all: parts.reduce((sum, { count }) => sum + count, 0n),
   }
+}
+
+/** How many of each part are read: all of them where they are few, and otherwise equal shares of what the smaller ones leave. */
+function sharesOf(counts: readonly bigint[]): readonly bigint[] {
+  const shares = [...counts]
+  let left = BigInt(MOST)
+  let parts = BigInt(counts.length)
+  for (const [index, count] of [...counts.entries()].toSorted(([, a], [, b]) => (a < b ? -1 : a > b ? 1 : 0))) {
+    const share = left / parts
+    const taken = count < share ? count : share > 0n ? share : 1n
+    shares[index] = taken
+    left = taken < left ? left - taken : 0n
+    parts--
+  }
+  return shares
 }
 
 /** The effects that a reset would have, and those that it leaves out, in words. */

@@ -17,6 +17,7 @@ const move = (change: Partial<PartitionMove>): PartitionMove => ({
   ...change,
 })
 const plan = (...moves: readonly PartitionMove[]): ResetPlan => ({ group: 'g', topic: 't', start: 'known', topicId: null, moves })
+const many = (partition: number, again: bigint) => move({ partition, to: 0n, again })
 const brief = ({ ranges }: ReturnType<typeof rangesAgain>) => ranges.map(({ partition, from, to }) => `${partition}: ${from}-${to}`)
 
 it('looks at what is read again, and at what is skipped unread', () => {
@@ -26,10 +27,17 @@ it('looks at what is read again, and at what is skipped unread', () => {
   expect(brief(rangesUnread({ ...of, start: 'first' }))).toEqual([])
 })
 
-it('looks at the first records of each partition where there are very many, and says so', () => {
-  const part = rangesAgain(plan(move({ to: 0n, again: 1_000_000n }), move({ partition: 1, to: 0n, again: 7n })))
-  expect(brief(part)).toEqual(['0: 0-5000', '1: 0-7'])
+it('looks at 10,000 records where there are more, the first of each partition, and says so', () => {
+  const part = rangesAgain(plan(many(0, 1_000_000n), many(1, 7n)))
+  expect(brief(part)).toEqual(['0: 0-9993', '1: 0-7'])
+  const three = rangesAgain(plan(many(0, 2_500n), many(1, 1n), many(2, 9_000n), many(3, 9_000n)))
+  expect(brief(three)).toEqual(['0: 0-2500', '1: 0-1', '2: 0-3749', '3: 0-3750'])
+  expect(three).toMatchObject({ shown: 10_000n, all: 20_501n })
+  const small = rangesAgain(plan(many(0, 9_999n), many(1, 1n)))
+  expect(small).toMatchObject({ shown: 10_000n, all: 10_000n })
+  const wide = rangesAgain(plan(...Array.from({ length: 10_001 }, (_, partition) => many(partition, 2n))))
+  expect(wide.shown).toBe(10_001n)
   expect(effectSentences('again', part, { counts: [], ends: [], people: 0, effects: 0 })).toEqual([
-    'Reading the first 5007 of 1000007 records again would have 0 effects.',
+    'Reading the first 10000 of 1000007 records again would have 0 effects.',
   ])
 })
