@@ -78,18 +78,20 @@ export function addDoctor(parent: Command, terminal: Terminal): void {
 const NAME_WIDTH = Math.max(...checkNames.map(({ length }) => length))
 const INDENT = ' '.repeat('warning'.length + NAME_WIDTH + 4)
 
-function linesOf({ name, is, sentence, findings }: CheckResult, terminal: Terminal): readonly string[] {
+/** A check as it is printed: its verdict and name, and what is wrong with the ways out. */
+export function linesOf(
+  { name, is, sentence, findings }: CheckResult,
+  terminal: Pick<Terminal, 'columns' | 'environment'>,
+): readonly string[] {
   const shown = coloured(terminal, is) + ' '.repeat('warning'.length - is.length)
   const [first, ...more] = findings
   const head = `${shown}  ${name.padEnd(NAME_WIDTH)}  `
   if (first === undefined) return [`${head}${sentence}`]
-  // Which address answered and what was tried stands above what is wrong.
-  const begin = sentence === first.sentence ? [] : [`${head}${sentence}`]
-  const each = [first, ...more].flatMap((finding, index) => [
-    `${begin.length === 0 && index === 0 ? head : INDENT}${finding.sentence}`,
-    `${INDENT}-> ${finding.fix}`,
-  ])
-  return [...begin, ...each]
+  // Which address answered and what was tried stands above a warning, and below a failure: its line begins with what is wrong.
+  const aside = findings.some((finding) => finding.sentence === sentence) ? [] : [sentence]
+  const wrong = [first, ...more].flatMap((finding) => [finding.sentence, `-> ${finding.fix}`])
+  const [top, ...others] = is === 'failed' ? [...wrong, ...aside] : [...aside, ...wrong]
+  return [`${head}${top}`, ...others.map((line) => `${INDENT}${line}`)]
 }
 
 function conclusionOf(results: readonly CheckResult[]): string {

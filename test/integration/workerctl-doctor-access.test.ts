@@ -116,6 +116,14 @@ describe('doctor on servers with TLS', () => {
     expect(report.out).toMatch(/\d{4}-\d\d-\d\d/)
   })
 
+  test('names a listener that expects TLS where the configuration uses none', async () => {
+    const report = await doctor(variables({ KAFKA_SECURITY_PROTOCOL: 'SASL_PLAINTEXT', KAFKA_SSL_CA_FILE: '' }), 'login')
+    expect(report).toMatchObject({ code: 2, stoppedAt: 'broker', words: { broker: 'failed', tls: 'skipped' } })
+    expect(report.wrong.join('\n')).toMatch(
+      /^broker: \S+ accepts connections but (?:does not speak Kafka, or )?expects TLS.* -> .*set KAFKA_SECURITY_PROTOCOL to SSL or SASL_SSL/,
+    )
+  })
+
   test.each<[string, () => Record<string, string>, string]>([
     ['another authority', () => ({ KAFKA_SSL_CA_FILE: secure.files.foreignCa }), 'is not signed by a trusted authority'],
     [
@@ -135,7 +143,7 @@ describe('doctor on servers with TLS', () => {
     ],
   ])('names the verification that fails: %s', async (_, more, sentence) => {
     const report = await doctor(variables(more()), 'login')
-    expect(report).toMatchObject({ code: 2, stoppedAt: 'tls', words: { broker: 'ok', tls: 'failed', login: 'skipped' } })
+    expect(report).toMatchObject({ code: 2, stoppedAt: 'tls', words: { broker: 'warning', tls: 'failed', login: 'skipped' } })
     expect(report.wrong.join('\n')).toContain(sentence)
   })
 })

@@ -150,6 +150,32 @@ describe('doctor', () => {
     expect(wrongIn(report, 'broker')).toMatch(/^127\.0\.0\.1:1 of KAFKA_BROKERS accepts no connection \(ECONNREFUSED\)\./)
   })
 
+  test('begins with the failure where a port of PostgreSQL, of HTTP or of another server is taken for a broker', async () => {
+    const { port: postgres } = new URL(fixture.databaseUrl)
+    const smtp = new URL(fixture.variables['SMTP_URL'] ?? '').port
+    await withRegistry('none', async (origin) => {
+      for (const [port, answers] of [
+        [postgres, 'as a PostgreSQL server'],
+        [new URL(origin).port, 'as an HTTP server'],
+        [smtp, 'in another protocol'],
+      ] as const) {
+        const { code, out } = await runWorkerctl(['doctor', '--only', 'broker'], {
+          ...fixture.variables,
+          KAFKA_BROKERS: `127.0.0.1:1,127.0.0.1:${port}`,
+        })
+        const lines = out.split('\n').map((line) => line.trim().replace(/ {2,}/g, ' '))
+        expect([code, ...lines]).toEqual([
+          2,
+          `failed broker 127.0.0.1:${port} accepts connections but does not speak Kafka: it answers ${answers}.`,
+          expect.stringMatching(/^-> correct the port in KAFKA_BROKERS/),
+          '127.0.0.1:1 of KAFKA_BROKERS accepts no connection (ECONNREFUSED).',
+          expect.any(String),
+          expect.stringMatching(/Stopped here: broker\. Fix it first: correct the port in KAFKA_BROKERS/),
+        ])
+      }
+    })
+  })
+
   test('ends at a broker, a database and a relay that accept connections and never answer, and says how long it waited for each', async () => {
     await withMuteServer(async (port) => {
       const report = await doctor({
@@ -158,7 +184,7 @@ describe('doctor', () => {
         SMTP_URL: `smtp://127.0.0.1:${port}`,
       })
       expect(wrongIn(report, 'broker')).toContain(
-        `127.0.0.1:${port} accepts connections and does not answer as a Kafka broker (waited 4 s).`,
+        `127.0.0.1:${port} accepts connections but does not answer as a Kafka broker (waited 4 s).`,
       )
       expect(wrongIn(report, 'database')).toMatch(/^The database did not answer within 10 s \(waited 10(?:\.\d)? s\)\./)
       expect(wrongIn(report, 'smtp')).toMatch(

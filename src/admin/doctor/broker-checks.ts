@@ -27,21 +27,58 @@ export function brokerSeen(facts: readonly BrokerFacts[]): Seen {
     }
     return { sentence: finding.sentence, findings: [finding] }
   }
-  const findings = facts.filter(({ refused }) => refused !== null).map(away)
   const speaking = answering.find(({ apiVersions }) => apiVersions !== null)
-  // Behind a failed handshake nothing is said; that is the matter of the check of TLS.
-  const silent = speaking === undefined && answering.every(({ tls }) => tls === null || tls.fault === null)
-  if (silent) {
-    findings.unshift({
-      is: 'failed',
-      sentence: `${first.address} accepts connections and does not answer as a Kafka broker (waited ${BROKER_ANSWER_MS / 1_000} s).`,
-      fix: 'correct the port in KAFKA_BROKERS, set KAFKA_SECURITY_PROTOCOL to what its listener speaks, or check the health of the broker',
-    })
-  }
   const versions = speaking?.apiVersions ?? null
-  if (speaking === undefined || versions === null) return { sentence: `${first.address} accepts connections.`, findings }
+  // Behind a failed handshake nothing is said; the reason is the matter of the check of TLS, which a failure here would skip.
+  const isBarred = answering.some(({ tls }) => tls !== null && tls.fault !== null)
+  const isFailed = versions === null && !isBarred
+  const findings = [
+    ...answering.flatMap((one): readonly Finding[] => {
+      const trouble = speechTrouble(one)
+      return trouble === null
+        ? []
+        : [{ is: isFailed ? 'failed' : 'warning', sentence: `${one.address} ${trouble.what}.`, fix: trouble.fix }]
+    }),
+    ...facts.filter(({ refused }) => refused !== null).map(away),
+  ]
+  if (speaking === undefined || versions === null)
+    return { sentence: findings[0]?.sentence ?? `${first.address} does not answer.`, findings }
   const release = kafkaRelease(versions)
   return { sentence: `${speaking.address} answers, by its API versions as Kafka ${release}.`, findings }
+}
+
+/** Why an address that accepts connections is not known to be a broker; null: it is, or the check of TLS says what is wrong with it. */
+function speechTrouble({ tls, reply, apiVersions }: BrokerFacts): { readonly what: string; readonly fix: string } | null {
+  if (apiVersions !== null) return null
+  if (tls !== null && tls.fault !== null)
+    return {
+      what: 'accepts connections, but its TLS handshake fails, so Kafka was not reached',
+      fix: 'see the check of TLS, which says why',
+    }
+  const isPlain = tls === null
+  const port = 'correct the port in KAFKA_BROKERS'
+  const orTls = isPlain ? ', or set KAFKA_SECURITY_PROTOCOL to SSL or SASL_SSL if its listener expects TLS' : ''
+  const what = `accepts connections but does not speak Kafka`
+  switch (reply ?? 'silent') {
+    case 'silent':
+      return {
+        what: `accepts connections but does not answer as a Kafka broker (waited ${BROKER_ANSWER_MS / 1_000} s)`,
+        fix: `${port}, set KAFKA_SECURITY_PROTOCOL to what its listener speaks, or check the health of the broker`,
+      }
+    case 'closed':
+      return { what: `${what}${isPlain ? ', or expects TLS' : ''}: it closes them at the first request`, fix: `${port}${orTls}` }
+    case 'tls':
+      return {
+        what: 'accepts connections but expects TLS, which KAFKA_SECURITY_PROTOCOL does not use',
+        fix: `set KAFKA_SECURITY_PROTOCOL to SSL or SASL_SSL, or ${port}`,
+      }
+    case 'http':
+      return { what: `${what}: it answers as an HTTP server`, fix: port }
+    case 'postgresql':
+      return { what: `${what}: it answers as a PostgreSQL server`, fix: port }
+    case 'other':
+      return { what: `${what}: it answers in another protocol`, fix: `${port}${orTls}` }
+  }
 }
 
 /** Whether the brokers that answer prove who they are, and how long the certificates on both sides last. */
@@ -88,13 +125,14 @@ function ownFindings({ variable, notBefore, notAfter }: OwnCertificate, now: num
 
 /** What a broker announces to clients, and whether it can be reached there: that, not KAFKA_BROKERS, is where a client connects to. */
 export function advertisedFindings(facts: readonly BrokerFacts[]): readonly Finding[] {
-  return facts
-    .filter(({ refused }) => refused !== null)
-    .map(({ address, refused }) => ({
-      is: 'failed',
-      sentence: `The cluster announces a broker at ${address}, which cannot be reached from here (${refused}).`,
-      fix: 'start that broker, or correct advertised.listeners of the broker',
-    }))
+  return facts.flatMap((one): readonly Finding[] => {
+    const { address, refused } = one
+    const trouble = refused === null ? speechTrouble(one) : null
+    const what = refused === null ? trouble?.what : `cannot be reached from here (${refused})`
+    if (what === undefined) return []
+    const sentence = `The cluster announces a broker at ${address}, which ${what}.`
+    return [{ is: 'failed', sentence, fix: 'start that broker, or correct advertised.listeners of the broker' }]
+  })
 }
 
 function away({ address, refused }: BrokerFacts): Finding {

@@ -3,6 +3,12 @@ import type { TlsFault } from '../../std/tls-fault.ts'
 /** How long a probe waits for a connection, for its handshake, and for an answer; milliseconds. */
 export const BROKER_ANSWER_MS = 4_000
 
+/**
+ * How an address replied instead of with its API versions: `silent` within the time; `closed`: the connection, without a byte; `tls`: with a
+ * record of TLS, to a request without; `http`, `postgresql`: as such a server; `other`: with bytes that are not Kafka's.
+ */
+export type OtherReply = 'silent' | 'closed' | 'tls' | 'http' | 'postgresql' | 'other'
+
 /** One address of a broker, as a connection of its own found it. */
 export interface BrokerFacts {
   /** `host:port`. */
@@ -18,6 +24,8 @@ export interface BrokerFacts {
   } | null
   /** Newest version of each API, by its key; null: it did not answer the request for them. */
   readonly apiVersions: ReadonlyMap<number, number> | null
+  /** Null: it answered that request, or it was not sent. */
+  readonly reply: OtherReply | null
 }
 
 /** The port to what a connection of its own to each address finds; without a login. */

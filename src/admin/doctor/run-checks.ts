@@ -71,7 +71,9 @@ async function runOne(check: Check, settings: RunSettings): Promise<CheckResult>
   })
   const seen = await Promise.race([looked, late])
   over.abort()
-  return { name: check.name, is: verdictOf(seen.findings), sentence: seen.sentence, findings: seen.findings, because: null }
+  // The worst first: the way out of the first finding is the last line of the command.
+  const findings = seen.findings.toSorted((a, b) => Number(a.is === 'warning') - Number(b.is === 'warning'))
+  return { name: check.name, is: verdictOf(findings), sentence: seen.sentence, findings, because: null }
 }
 
 function failed(error: unknown, { sentenceOf }: RunSettings): Seen {

@@ -1,7 +1,7 @@
 import net from 'node:net'
 import tls from 'node:tls'
 import type { ConnectionOptions } from 'node:tls'
-import type { BrokerFacts, BrokerProbe } from '../../../admin/doctor/broker-facts.ts'
+import type { BrokerFacts, BrokerProbe, OtherReply } from '../../../admin/doctor/broker-facts.ts'
 import { tlsFaultOf, type TlsFault } from '../../../std/tls-fault.ts'
 import type { KafkaTls } from './access.ts'
 
@@ -30,11 +30,11 @@ async function probeOne(address: string, settings: ProbeSettings, signal: AbortS
   signal.addEventListener('abort', onAbort, { once: true })
   try {
     const refused = await opened(socket, 'connect', answerMs)
-    if (refused !== null) return { address, refused: codeOf(refused), tls: null, apiVersions: null }
-    if (settings.tls === undefined) return { address, refused: null, tls: null, apiVersions: await apiVersions(socket, settings) }
+    if (refused !== null) return { address, refused: codeOf(refused), tls: null, apiVersions: null, reply: null }
+    if (settings.tls === undefined) return { address, refused: null, tls: null, ...(await apiVersions(socket, settings)) }
     const secured = tls.connect({ ...tlsOptions(settings.tls), socket, ...(net.isIP(host) ? { host } : { servername: host }) })
     const wrong = await opened(secured, 'secureConnect', answerMs)
-    if (wrong !== null) return { address, refused: null, tls: { fault: faultOf(wrong), notAfter: null }, apiVersions: null }
+    if (wrong !== null) return { address, refused: null, tls: { fault: faultOf(wrong), notAfter: null }, apiVersions: null, reply: null }
     // In TLS 1.3 a broker refuses our certificate only after the handshake.
     const late: Error[] = []
     secured.on('error', (error) => late.push(error))
@@ -44,7 +44,7 @@ async function probeOne(address: string, settings: ProbeSettings, signal: AbortS
       address,
       refused: null,
       tls: { fault: late.map(tlsFaultOf).find((fault) => fault !== null) ?? null, notAfter: Number.isNaN(notAfter) ? null : notAfter },
-      apiVersions: versions,
+      ...versions,
     }
   } finally {
     signal.removeEventListener('abort', onAbort)
@@ -91,14 +91,16 @@ function codeOf(error: Error): string {
 /** https://kafka.apache.org/protocol#The_Messages_ApiVersions; version 0 is understood by every broker, and its header has no tags. */
 const API_VERSIONS = 18
 
-/** Newest version by API key; null when the answer is none of Kafka's, or does not come. */
-function apiVersions(socket: net.Socket, { clientId, answerMs }: ProbeSettings): Promise<ReadonlyMap<number, number> | null> {
+/** Newest version by API key; or what came instead. */
+function apiVersions(socket: net.Socket, { clientId, answerMs }: ProbeSettings): Promise<Pick<BrokerFacts, 'apiVersions' | 'reply'>> {
   return new Promise((resolve) => {
     let received = Buffer.alloc(0)
-    const timer = setTimeout(() => resolve(null), answerMs)
+    const ended = (reply: OtherReply) => resolve({ apiVersions: null, reply: received.length === 0 ? reply : replyOf(received) })
+    const timer = setTimeout(() => ended('silent'), answerMs)
     const settle = (versions: ReadonlyMap<number, number> | null) => {
       clearTimeout(timer)
-      resolve(versions)
+      if (versions === null) ended('closed')
+      else resolve({ apiVersions: versions, reply: null })
     }
     socket.on('data', (chunk: Buffer) => {
       received = Buffer.concat([received, chunk])
@@ -111,6 +113,17 @@ function apiVersions(socket: net.Socket, { clientId, answerMs }: ProbeSettings):
     socket.once('close', () => settle(null))
     socket.write(request(clientId))
   })
+}
+
+/** What the first bytes of an answer that is not Kafka's belong to. */
+function replyOf(bytes: Buffer): OtherReply {
+  const text = bytes.toString('latin1')
+  // An alert: RFC 8446 section 5.1.
+  if (bytes[0] === 0x15 && bytes[1] === 0x03) return 'tls'
+  if (text.startsWith('HTTP/')) return 'http'
+  // ErrorResponse, with its severity first: https://www.postgresql.org/docs/current/protocol-message-formats.html
+  if (/^E[^]{4}S[^\0]+\0/.test(text)) return 'postgresql'
+  return 'other'
 }
 
 const MOST_BYTES = 65_536

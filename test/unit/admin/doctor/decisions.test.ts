@@ -17,6 +17,7 @@ const broker = (more: Partial<BrokerFacts> = {}): BrokerFacts => ({
   refused: null,
   tls: null,
   apiVersions: new Map([[1, 17]]),
+  reply: null,
   ...more,
 })
 const tls = (fault: NonNullable<BrokerFacts['tls']>['fault'], days: number | null) => ({
@@ -48,15 +49,37 @@ describe('the broker', () => {
       'warning',
       'kafka:9092 answers, by its API versions as Kafka 3.9 or newer.',
     ],
-    ['it is silent', [broker({ apiVersions: null })], 'failed', 'kafka:9092 accepts connections.'],
     [
       'its handshake fails, which is a matter of TLS',
       [broker({ apiVersions: null, tls: tls({ is: 'expired', code: 'X' }, null) })],
-      'ok',
-      'kafka:9092 accepts connections.',
+      'warning',
+      'kafka:9092 accepts connections, but its TLS handshake fails, so Kafka was not reached.',
+    ],
+    [
+      'one of two is no broker',
+      [broker({ address: 'a:1', apiVersions: null, reply: 'http' }), broker()],
+      'warning',
+      'kafka:9092 answers, by its API versions as Kafka 3.9 or newer.',
     ],
   ])('%s', (_, facts, expected, sentence) => {
     expect([verdict(brokerSeen(facts)), brokerSeen(facts).sentence]).toEqual([expected, sentence])
+  })
+
+  it.each<[BrokerFacts['reply'], BrokerFacts['tls'], string, string]>([
+    ['silent', null, 'but does not answer as a Kafka broker (waited 4 s)', 'correct the port'],
+    ['closed', null, 'but does not speak Kafka, or expects TLS: it closes them at the first request', 'to SSL or SASL_SSL if its listener'],
+    ['closed', tls(null, 90), 'but does not speak Kafka: it closes them at the first request', 'correct the port in KAFKA_BROKERS'],
+    ['tls', null, 'but expects TLS, which KAFKA_SECURITY_PROTOCOL does not use', 'set KAFKA_SECURITY_PROTOCOL to SSL or SASL_SSL'],
+    ['http', null, 'but does not speak Kafka: it answers as an HTTP server', 'correct the port in KAFKA_BROKERS'],
+    ['postgresql', null, 'but does not speak Kafka: it answers as a PostgreSQL server', 'correct the port in KAFKA_BROKERS'],
+    ['other', null, 'but does not speak Kafka: it answers in another protocol', 'correct the port in KAFKA_BROKERS'],
+  ])('accepts connections and is no broker (%s): the first line is the failure, and its way out the first', (reply, secured, what, fix) => {
+    const away = broker({ address: 'a:1', refused: 'ECONNREFUSED', apiVersions: null })
+    const seen = brokerSeen([away, broker({ apiVersions: null, tls: secured, reply })])
+    const [first, second] = seen.findings
+    expect(seen.sentence).toBe(`kafka:9092 accepts connections ${what}.`)
+    expect(first).toMatchObject({ is: 'failed', sentence: seen.sentence, fix: expect.stringContaining(fix) })
+    expect(second).toMatchObject({ is: 'warning', sentence: 'a:1 of KAFKA_BROKERS accepts no connection (ECONNREFUSED).' })
   })
 
   it.each<[readonly (readonly [number, number])[], string]>([
@@ -86,9 +109,17 @@ describe('the broker', () => {
     expect(kafkaRelease(new Map(versions))).toBe(release)
   })
 
-  it('is announced at an address that cannot be reached', () => {
-    expect(advertisedFindings([broker(), broker({ address: 'b:2', refused: 'ENOTFOUND' })]).map(({ sentence }) => sentence)).toEqual([
+  it('is announced at an address that cannot be reached, or is no broker', () => {
+    const facts = [
+      broker(),
+      broker({ address: 'b:2', refused: 'ENOTFOUND' }),
+      broker({ address: 'c:3', apiVersions: null, reply: 'http' }),
+      broker({ address: 'd:4', apiVersions: null, tls: tls({ is: 'misnamed', code: 'X' }, null) }),
+    ]
+    expect(advertisedFindings(facts).map(({ sentence }) => sentence)).toEqual([
       'The cluster announces a broker at b:2, which cannot be reached from here (ENOTFOUND).',
+      'The cluster announces a broker at c:3, which accepts connections but does not speak Kafka: it answers as an HTTP server.',
+      'The cluster announces a broker at d:4, which accepts connections, but its TLS handshake fails, so Kafka was not reached.',
     ])
   })
 })

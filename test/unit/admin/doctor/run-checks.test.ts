@@ -45,6 +45,15 @@ describe('runChecks', () => {
     expect(stoppedAt(results)).toBeNull()
   })
 
+  it('has failures before warnings, so that the way out of the first is that of the worst', async () => {
+    const [mild, bad] = [
+      { is: 'warning', sentence: 'Soon.', fix: 'wait' },
+      { is: 'failed', sentence: 'Broken.', fix: 'repair it' },
+    ] as const
+    const mixed: Check = { ...well('tls'), look: async () => ({ sentence: 'Well so far.', findings: [mild, bad, mild] }) }
+    expect(await runChecks([mixed], { clock })).toMatchObject([{ is: 'failed', findings: [bad, mild, mild] }])
+  })
+
   it('ends a check that never answers at the deadline, aborts it, and says which one and how long it waited', async () => {
     const manual = createManualClock()
     let aborted = false
