@@ -28,7 +28,11 @@ const tones: Readonly<Record<string, Tone>> = {
 }
 
 /** Colours a word by what it means, or by `tone`, on a terminal without `NO_COLOR`; elsewhere returns it as it is. */
-export function coloured({ columns, environment }: Pick<Terminal, 'columns' | 'environment'>, word: string, tone = tones[word]): string {
-  if (tone === undefined || columns === null || environment['NO_COLOR']) return word
+export function coloured(
+  { isTerminal, environment }: Pick<Terminal, 'isTerminal' | 'environment'>,
+  word: string,
+  tone = tones[word],
+): string {
+  if (tone === undefined || !isTerminal || environment['NO_COLOR']) return word
   return styleText(styles[tone], word, { validateStream: false })
 }

@@ -81,7 +81,7 @@ const INDENT = ' '.repeat('warning'.length + NAME_WIDTH + 4)
 /** A check as it is printed: its verdict and name, and what is wrong with the ways out. */
 export function linesOf(
   { name, is, sentence, findings }: CheckResult,
-  terminal: Pick<Terminal, 'columns' | 'environment'>,
+  terminal: Pick<Terminal, 'isTerminal' | 'environment'>,
 ): readonly string[] {
   const shown = coloured(terminal, is) + ' '.repeat('warning'.length - is.length)
   const [first, ...more] = findings

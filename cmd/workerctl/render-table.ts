@@ -11,15 +11,15 @@ const statefulColumns: ReadonlySet<string> = new Set(['VERDICT', 'STATE', 'LEFT'
 /**
  * Columns aligned by spaces, numbers to the right; null is a dash.
  *
- * @param columns the terminal's width. Text that does not fit is truncated with an ellipsis; where that is not enough, each row becomes a
- *   block of lines. Null, for pipes and files: nothing is truncated.
+ * @param columns the width of the output. Text that does not fit is truncated with an ellipsis; where that is not enough, each row becomes a
+ *   block of lines. Null: nothing is truncated.
  * @param painted the terminal on which cells that are verdicts or states are coloured; null: no table of those
  */
 export function renderTable(
   header: readonly string[],
   rows: readonly (readonly Cell[])[],
   columns: number | null,
-  painted: Pick<Terminal, 'columns' | 'environment'> | null = null,
+  painted: Pick<Terminal, 'isTerminal' | 'environment'> | null = null,
 ): string {
   const paint = (text: string, column: number) =>
     painted !== null && statefulColumns.has(header[column] ?? '') ? text.replace(text.trim(), (word) => coloured(painted, word)) : text

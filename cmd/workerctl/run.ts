@@ -53,6 +53,9 @@ events tail prints one for each event, and lag --watch one for each measurement.
 Exit code 0: done. 1: refused or failed, or output was lost because its reader is gone (| head). 2: a command that compares or examines found
 something.`
 
+/** Of help into a pipe or a file. */
+const HELP_WIDTH = 80
+
 /**
  * Runs one command; resolves to the exit code: 0 done, 1 refused or failed, 2 where a command that compares found a difference. An error that an operator can resolve is one sentence
  * on standard error.
@@ -77,7 +80,11 @@ export function createProgram(terminal: Terminal): Command {
     .version(packageJson.version)
     .option('--debug', 'show the stack trace of a failure')
     .exitOverride()
-    .configureOutput({ writeOut: (text) => terminal.out(text.trimEnd()), writeErr: (text) => terminal.err(text.trimEnd()) })
+    .configureOutput({
+      writeOut: (text) => terminal.out(text.trimEnd()),
+      writeErr: (text) => terminal.err(text.trimEnd()),
+      getOutHelpWidth: () => terminal.columns ?? HELP_WIDTH,
+    })
     .showHelpAfterError('(--help shows how it is used)')
     .addHelpText('after', HELP)
   addStatus(program, terminal)

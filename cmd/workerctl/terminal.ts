@@ -11,7 +11,9 @@ export interface Terminal {
   err(line: string): void
   /** Whether the reader of the result is gone (`| head`): a command that goes on by itself ends then. */
   readonly isUnread?: () => boolean
-  /** Its width; null for a pipe or a file. */
+  /** Whether people read the result as it is written: it may be coloured. */
+  readonly isTerminal: boolean
+  /** The width that tables are fitted to; null: as wide as they are. */
   readonly columns: number | null
   /** Null without an interactive terminal. */
   readonly ask: ((question: string) => Promise<string>) | null
@@ -27,9 +29,23 @@ export function processTerminal(): Terminal {
     out: (line) => stdout.write(`${line}\n`),
     err: (line) => stderr.write(`${line}\n`),
     isUnread: () => isUnread,
-    columns: stdout.isTTY ? stdout.columns : null,
+    isTerminal: stdout.isTTY,
+    columns: widthOf(stdout, environment),
     ask: stdin.isTTY && stdout.isTTY ? ask : null,
   }
+}
+
+/**
+ * The width of the output: `COLUMNS`, as ls and git take it, or the terminal's. Null for a pipe or a file without it: a program that reads on
+ * must find everything.
+ */
+export function widthOf(
+  { isTTY, columns }: { readonly isTTY?: boolean; readonly columns?: number },
+  { COLUMNS = '' }: Environment,
+): number | null {
+  if (/^[1-9]\d{0,8}$/.test(COLUMNS)) return Number(COLUMNS)
+  // A terminal that does not know its width says 0.
+  return isTTY === true && columns !== undefined && columns > 0 ? columns : null
 }
 
 async function ask(question: string): Promise<string> {

@@ -145,6 +145,7 @@ export async function runWorkerctl(args: readonly string[], environment: Readonl
     environment,
     out: (line) => out.push(line),
     err: (line) => err.push(line),
+    isTerminal: false,
     columns: null,
     ask: answer === undefined ? null : async () => (typeof answer === 'string' ? answer : answer()),
   })

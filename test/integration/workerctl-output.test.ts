@@ -44,6 +44,15 @@ test('output of any size reaches a pipe completely', async () => {
   expect(intents).toHaveLength(COUNT)
 })
 
+test('a table into a pipe is not truncated, and fits COLUMNS where they are set, without colours', async () => {
+  const [whole, fitted] = [await table({}), await table({ COLUMNS: '100' })]
+  const widths = [whole, fitted].map((lines) => Math.max(...lines.map(({ length }) => length)))
+  expect(widths[0]).toBeGreaterThan(100)
+  expect(widths[1]).toBe(100)
+  expect(fitted.length).toBe(whole.length)
+  expect([...whole, ...fitted].join('')).not.toContain('\u001B')
+})
+
 test('a confirmed plan is applied although the reader of the output is gone, and the exit code shows it', async () => {
   const child = spawn(process.execPath, [main, 'intents', 'cancel', '--state', 'pending', '--limit', String(COUNT), '--yes'], {
     env: settings,
@@ -54,3 +63,13 @@ test('a confirmed plan is applied although the reader of the output is gone, and
   expect({ code, errors }).toEqual({ code: 1, errors: [] })
   expect(await db.sql.query(`SELECT state, count(*)::int FROM worker.intents GROUP BY 1`)).toEqual([{ state: 'cancelled', count: COUNT }])
 })
+
+/** The lines of a list that is written into a pipe. */
+async function table(columns: Record<string, string>): Promise<readonly string[]> {
+  const child = spawn(process.execPath, [main, 'intents', 'list', '--limit', '2'], {
+    env: { ...settings, ...columns },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const [text] = await Promise.all([child.stdout.setEncoding('utf8').toArray(), once(child, 'close')])
+  return text.join('').split('\n')
+}

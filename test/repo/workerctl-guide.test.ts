@@ -9,7 +9,7 @@ import { parseTime } from '../../src/admin/time-option.ts'
 import { files, tableRows } from './source-files.ts'
 
 const guide = 'docs/guide/workerctl.md'
-const program = createProgram({ environment: {}, out: () => undefined, err: () => undefined, columns: null, ask: null })
+const program = createProgram({ environment: {}, out: () => undefined, err: () => undefined, isTerminal: false, columns: null, ask: null })
 const commands = new Map(leavesOf(program, []))
 
 describe('the guide of workerctl', () => {

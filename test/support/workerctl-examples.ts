@@ -12,7 +12,14 @@ export interface VerbHelp {
 /** Every verb that does something, with its help. */
 export function verbHelps(): readonly VerbHelp[] {
   const out: string[] = []
-  const program = createProgram({ environment: {}, out: (line) => out.push(line), err: () => undefined, columns: null, ask: null })
+  const program = createProgram({
+    environment: {},
+    out: (line) => out.push(line),
+    err: () => undefined,
+    isTerminal: false,
+    columns: null,
+    ask: null,
+  })
   return leavesOf(program, []).map(([verb, command]) => {
     out.length = 0
     command.outputHelp()

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { linesOf } from '../../../cmd/workerctl/doctor.ts'
 import type { CheckResult } from '../../../src/admin/doctor/check.ts'
 
-const pipe = { columns: null, environment: {} }
+const pipe = { isTerminal: false, environment: {} }
 const shown = (is: 'failed' | 'warning', sentence: string) => {
   const finding = { is, sentence: 'b:2 is broken.', fix: 'repair it' }
   const result: CheckResult = { name: 'tls', is, sentence, findings: [finding], because: null }

@@ -7,7 +7,14 @@ const helps = verbHelps()
 /** Parses as the program does and runs nothing; returns the verb that would run. */
 async function parsed(args: readonly string[]): Promise<string> {
   let called = ''
-  const program = createProgram({ environment: {}, out: () => undefined, err: () => undefined, columns: null, ask: null })
+  const program = createProgram({
+    environment: {},
+    out: () => undefined,
+    err: () => undefined,
+    isTerminal: false,
+    columns: null,
+    ask: null,
+  })
   for (const [verb, command] of leavesOf(program, [])) command.action(() => void (called = verb))
   await program.parseAsync([...args], { from: 'user' })
   return called

@@ -10,7 +10,7 @@ import { deadLetterReasons } from '../../../src/model/dead-letter-reason.ts'
 
 /** Nothing listens there: a command that does not refuse its options first reports the database. */
 const environment = { KAFKA_BROKERS: '127.0.0.1:1', DATABASE_URL: 'postgres://worker@127.0.0.1:1/worker' }
-const terminal = { environment, out: () => undefined, err: () => undefined, columns: null, ask: null }
+const terminal = { environment, out: () => undefined, err: () => undefined, isTerminal: false, columns: null, ask: null }
 
 it.each([
   [

@@ -145,7 +145,7 @@ const cases: readonly (readonly [FindingKind, Partial<StatusFacts>, sentence: st
 /** All others are bad. */
 const warnings = new Set<FindingKind>(['endpoint-away', 'paused', 'outbox-late', 'outbox-failed', 'recalculation-slow', 'statement-slow', 'mails-held', 'intents-dead', 'dead-letters', 'facts-unread']) // prettier-ignore
 
-const program = createProgram({ environment: {}, out: () => undefined, err: () => undefined, columns: null, ask: null })
+const program = createProgram({ environment: {}, out: () => undefined, err: () => undefined, isTerminal: false, columns: null, ask: null })
 const commands = new Map(leavesOf(program, []))
 
 describe('a problem that workerctl status finds', () => {
