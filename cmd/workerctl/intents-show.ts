@@ -1,9 +1,11 @@
 import type { Command } from 'commander'
 import { channelList } from '../../src/daemon/compose/channels.ts'
 import { createIntentAdmin } from '../../src/infra/postgres/admin/postgres-intent-admin.ts'
+import { activePauses } from '../../src/infra/postgres/admin/postgres-pause-admin.ts'
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
 import { intentFilter } from '../../src/admin/intents/intent-filter.ts'
 import { historySentences } from '../../src/admin/intents/intent-history.ts'
+import { pausedClause, pauseOfIntent } from '../../src/admin/pauses/pause-clause.ts'
 import { OperatorError } from '../../src/std/failure.ts'
 import { configure, withDatabase } from './connections.ts'
 import { renderJson } from './render-json.ts'
@@ -24,16 +26,19 @@ export function addIntentsShow(parent: Command, terminal: Terminal): void {
     .action(async (id: string, options: { readonly json?: boolean }) => {
       const { config, groups } = configure(terminal)
       intentFilter({}, [id], groups)
-      const history = await withDatabase(config, async (database) => {
+      const { history, pauses } = await withDatabase(config, async (database) => {
         await checkSchema(database.sql)
-        return createIntentAdmin(database, channelList).history(id)
+        const found = await createIntentAdmin(database, channelList).history(id)
+        return { history: found, pauses: await activePauses(database.sql) }
       })
       if (history === null) {
         throw new OperatorError(
           `There is no intent ${id}: it never existed, or it finished more than DEDUPE_DAYS=${config.accept.dedupeDays} days ago and was deleted.`,
         )
       }
-      if (options.json === true) terminal.out(renderJson(history))
-      else for (const sentence of historySentences(history)) terminal.out(sentence)
+      const pause = pauseOfIntent(pauses, history)
+      if (options.json === true) return terminal.out(renderJson({ ...history, pause }))
+      for (const sentence of historySentences(history)) terminal.out(sentence)
+      if (pause !== null) terminal.out(`It waits: ${pausedClause(pause)}.`)
     })
 }

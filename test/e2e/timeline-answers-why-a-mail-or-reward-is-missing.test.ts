@@ -150,7 +150,7 @@ test('the first line of a timeline names why a mail or a reward is missing, and 
   )
   await answered(/^The welcome mail was accepted by the relay/, '--user', winner.userId)
 
-  // What an operator has paused, by the command that ends it.
+  // An operator's pause, by the command that ends it.
   await paused('channel email', () => fixture.publisher.publishUserVerified({ ...campaign, ...winner }))
   await answered(/^The verification mail waits: the email channel is paused by ops \(a look\) until it is resumed/, '--user', winner.userId)
   await resumed(winner.userId)

@@ -174,6 +174,15 @@ test('show prints the history of an intent, and refuses an unknown id', async ()
     ': pending.',
   ])
     expect(out).toContain(text)
+  await insertIntents(sql, mail('paused'))
+  await sql.query(`INSERT INTO worker.pauses (scope, target, owner, reason) VALUES ('channel', 'email', 'ops', 'relay move')`)
+  const waits =
+    'It waits: the email channel is paused by ops (relay move) until it is resumed; workerctl resume channel email --owner NAME ends the pause.'
+  expect((await workerctl('intents', 'show', '2')).out).toContain(waits)
+  expect((await workerctl('intents', 'show', '1')).out).not.toContain('It waits')
+  expect(await json('intents', 'show', '2')).toMatchObject({ pause: { scope: 'channel', owner: 'ops' } })
+  await sql.query(`UPDATE worker.pauses SET ended_at = now()`)
+  expect(await json('intents', 'show', '2')).toMatchObject({ pause: null })
   const missing = await workerctl('intents', 'show', '99')
   expect(missing.code).toBe(1)
   expect(missing.err).toContain('There is no intent 99')

@@ -2,7 +2,7 @@ import { ago, span } from '../../std/ago.ts'
 import { instantOf } from '../../std/instant.ts'
 import { asSentence } from '../../std/failure.ts'
 import type { Pause } from '../../model/pause.ts'
-import { pausedClause, pauseOfIntent } from './pause-clause.ts'
+import { pausedClause, pauseOfIntent } from '../pauses/pause-clause.ts'
 import { reasonSentence } from './reason-sentences.ts'
 import type { DeliveryFact, IntentFact, MailFact, SuppressionFact } from './timeline-facts.ts'
 
@@ -41,7 +41,7 @@ export function isWell({ state, reason, coalesce }: Pick<IntentFact, 'state' | '
 
 function clauseOf(intent: IntentFact, { now, suppressions, pauses, mail, delivery }: IntentContext): string {
   const name = nameOf(intent)
-  const pause = intent.state === 'pending' || intent.state === 'ambiguous' ? pauseOfIntent(pauses, intent) : null
+  const pause = pauseOfIntent(pauses, intent)
   if (pause !== null)
     return `${intent.state === 'pending' ? `The ${name} waits` : `It is not known whether the ${name} arrived, and it waits before it is sent once more`}: ${pausedClause(pause)}`
   const { because, fix } = wordsOf(intent, suppressions, now)

@@ -1,4 +1,3 @@
-import { coversGroup, type Pause } from '../../model/pause.ts'
 import type { FactType } from '../reconcile-facts.ts'
 import type { DeadLetterFact, ExpectedEvent, IntentFact, OutcomeFact, TimelineFacts } from './timeline-facts.ts'
 
@@ -69,9 +68,4 @@ export function isMadeUpFor(letter: DeadLetterFact, facts: TimelineFacts): boole
   const isSame = ({ group, outcome, contentHash }: OutcomeFact) =>
     group === letter.group && outcome !== 'dead-letter' && contentHash === event?.contentHash
   return event !== undefined && facts.outcomes.some(isSame)
-}
-
-/** The pauses that keep a group from reading: of the group, or of one of its partitions. */
-export function pausesOfReading(pauses: readonly Pause[], group: string): readonly Pause[] {
-  return pauses.filter((pause) => coversGroup(pause, group) && (pause.scope === 'group' || pause.scope === 'partition'))
 }

@@ -1,4 +1,4 @@
-import { pausedClause, pausedReading, pauseOfCount } from './pause-clause.ts'
+import { pausedClause, pausedReading, pauseOfCount } from '../pauses/pause-clause.ts'
 import { ago, span } from '../../std/ago.ts'
 import { asSentence } from '../../std/failure.ts'
 import { coversGroup } from '../../model/pause.ts'
