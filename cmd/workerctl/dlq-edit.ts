@@ -10,7 +10,7 @@ import { requireShowable } from '../../src/admin/showable-text.ts'
 import { messageOf, OperatorError } from '../../src/std/failure.ts'
 import { SqlError } from '../../src/std/sql.ts'
 import { oneLetter, placeOf, readAll, replayingGroups, withLetters, type Letters } from './dlq-context.ts'
-import { rehearsal } from './dlq-rehearse.ts'
+import { knownUnderOtherIds, rehearsal } from './dlq-rehearse.ts'
 import { renderJson } from './render-json.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -93,7 +93,8 @@ async function requireReplayable(letters: Letters, copy: LetterCopy): Promise<{ 
     const tried = isOlder ? await rehearse(copy, true) : within
     if (tried.is === 'failed') throw editRefusal(tried.failure)
     const older = isOlder ? 'The record is older than DEDUPE_DAYS, so its replay needs --allow-older. ' : ''
-    return { now: older + nowInWords(tried), isOlder }
+    const known = await knownUnderOtherIds(letters, new Map([[copy, tried]]))
+    return { now: older + nowInWords(tried, known.get(copy)), isOlder }
   } catch (error) {
     if (!(error instanceof SqlError)) throw error
     throw new OperatorError(`The copy was not stored, because its replay could not be tried. ${databaseRefusal(error).message}`, {

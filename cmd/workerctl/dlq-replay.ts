@@ -17,7 +17,7 @@ import type { Replayed } from '../../src/ingest/replay-letters.ts'
 import type { Intent } from '../../src/model/intent.ts'
 import { changedMeanwhile, decide, type Decision } from './decide.ts'
 import { addLetterFilter, placeOf, readAll, withLetters, type Letters } from './dlq-context.ts'
-import { rehearsal } from './dlq-rehearse.ts'
+import { knownUnderOtherIds, rehearsal } from './dlq-rehearse.ts'
 import { isConfirmed, selectLetters } from './dlq-select.ts'
 import { renderJson } from './render-json.ts'
 import type { Terminal } from './terminal.ts'
@@ -99,15 +99,17 @@ async function copiesOf(letters: Letters, records: readonly DeadLetterRecord[]):
 async function previewed(letters: Letters, copies: ReadonlyMap<DeadLetterRecord, LetterCopy>, allowOlder: boolean): Promise<ReplayPreview> {
   const { config, database } = letters
   const rehearse = rehearsal(letters)
-  const results: Replayed[] = []
+  const results = new Map<LetterCopy, Replayed>()
   const intents: Intent[] = []
   for (const copy of copies.values()) {
     const result = await rehearse(copy, allowOlder)
-    results.push(result)
+    results.set(copy, result)
     intents.push(...draftedIntents(copy.place.group, result, new Date(systemClock.now())))
   }
+  const known = await knownUnderOtherIds(letters, results)
+  const repeats = [...known].map(([{ place }, knownAs]) => ({ letter: letterHandle(place), knownAs }))
   return withForesight({ consumers: composeConsumers(config), read: database.sql }, async (foresee) =>
-    previewOf(results, await foresee(intents)),
+    previewOf([...results.values()], await foresee(intents), repeats),
   )
 }
 

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { tempFolder } from '../../stack/temp-folder.ts'
+import { contentHashOf } from '../../src/events/identity.ts'
 import { eventually } from '../support/eventually.ts'
 import { sampleEvent } from '../support/sample-event.ts'
 import { createWorkerctlFixture, type WorkerctlFixture } from './workerctl-fixture.ts'
@@ -57,6 +58,24 @@ test('an edited copy whose id is on record for another event is refused, and sto
   expect(own).toMatchObject({ code: 0, err: '' })
   expect(own.out).toMatch(/^Stored\. A replay would accept it\. Replay it: /)
   expect(await stored(s)).toHaveLength(1)
+
+  // The same fact has been accepted since, under a third id: a replay would mail the person twice, and every step says so.
+  const knownAs = randomUUID()
+  await s.database.sql.query(
+    `INSERT INTO worker.outcomes (group_name, event_id, type, content_hash, topic, partition, "offset", outcome)
+     VALUES ($1, $2, 'user.signed_up', $3, $4, 0, 8, 'accepted')`,
+    [s.group, knownAs, contentHashOf('user.signed_up', event.data), s.topic],
+  )
+  const again = `A replay would accept it. The group has accepted the same under the id ${knownAs}: the effect would come a second time.`
+  expect((await edit(s, letter, { ...event, id: randomUUID() })).out).toContain(`Stored. ${again} Replay it: `)
+  expect((await s.workerctl(['dlq', 'show', letter])).out).toContain(again)
+  const plan = ['dlq', 'replay', letter, '--owner', 'ada', '--dry-run']
+  expect((await s.workerctl(plan)).out).toContain(
+    `1 would have its effect a second time: its group has accepted the same under another id (${letter} as event ${knownAs}).`,
+  )
+  expect(JSON.parse((await s.workerctl([...plan, '--json'])).out).repeats).toEqual([{ letter, knownAs }])
+  await s.database.sql.query(`UPDATE worker.outcomes SET outcome = 'dead-letter' WHERE event_id = $1`, [knownAs])
+  expect(JSON.parse((await s.workerctl([...plan, '--json'])).out).repeats).toEqual([])
 })
 
 test.each([

@@ -3,11 +3,15 @@ import type { Replayed } from '../../ingest/replay-letters.ts'
 import type { DeadLetterRecord, LetterState } from './dead-letter-admin.ts'
 import { letterHandle } from './letter-handle.ts'
 
-/** How a replay of the letter would end now, in one sentence. */
-export function nowInWords(replayed: Replayed): string {
+/**
+ * How a replay of the letter would end now, in one sentence, or two where its effect would come a second time.
+ *
+ * @param knownAs the id under which the group has accepted the same fact before; null: it has not
+ */
+export function nowInWords(replayed: Replayed, knownAs: string | null = null): string {
   switch (replayed.is) {
     case 'resolved':
-      return words[replayed.outcome]
+      return `${words[replayed.outcome]}${knownAs === null ? '' : ` The group has accepted the same under the id ${knownAs}: the effect would come a second time.`}`
     case 'failed':
       return `It would fail again as ${replayed.failure.reason}: ${replayed.failure.detail}.`
     case 'lost':

@@ -11,6 +11,8 @@ export interface ReplayPreview {
   readonly outcomes: readonly { readonly outcome: ReplayOutcome; readonly count: number }[]
   /** Those that would fail again, by what is in the way. */
   readonly failures: readonly { readonly reason: string; readonly detail: string; readonly count: number }[]
+  /** Those that would be accepted although their group has accepted the same fact under another id: the effect would come a second time. */
+  readonly repeats: readonly { readonly letter: string; readonly knownAs: string }[]
   /** Intents of the events that would be accepted. */
   readonly intents: readonly { readonly kind: string; readonly count: number }[]
   /** How many different people these intents are about. */
@@ -57,7 +59,11 @@ export function draftedIntents(group: string, replayed: Replayed, now: Date): re
 }
 
 /** Counts what each letter would do by itself; an effect that two of them share is counted with both. */
-export function previewOf(replayed: readonly Replayed[], foreseen: readonly Foreseen[]): ReplayPreview {
+export function previewOf(
+  replayed: readonly Replayed[],
+  foreseen: readonly Foreseen[],
+  repeats: ReplayPreview['repeats'] = [],
+): ReplayPreview {
   const tally = new PlanTally(() => false)
   tally.add([], foreseen)
   const resolved = replayed.filter((one) => one.is === 'resolved')
@@ -70,6 +76,7 @@ export function previewOf(replayed: readonly Replayed[], foreseen: readonly Fore
       const [reason = '', detail = ''] = key.split('\n')
       return { reason, detail, count }
     }),
+    repeats,
     intents: tallied(drafts, ({ kind }) => kind).map(([kind, count]) => ({ kind, count })),
     people: new Set(drafts.flatMap(({ userId }) => userId ?? [])).size,
     ends: tally.plan().ends,
@@ -92,17 +99,30 @@ const words: Readonly<Record<ReplayOutcome, string>> = {
 }
 
 /** The preview in sentences. */
-export function previewSentences({ count, outcomes, failures, intents, people, ends }: ReplayPreview): readonly string[] {
+export function previewSentences({ count, outcomes, failures, repeats, intents, people, ends }: ReplayPreview): readonly string[] {
   return [
     `${letters(count)} would be replayed:`,
     ...outcomes.map((one) => `  ${one.count} ${words[one.outcome]}.`),
     ...failures.map((one) => `  ${one.count} would fail again as ${one.reason}: ${one.detail}.`),
+    ...repeatSentences(repeats),
     ...(intents.length === 0
       ? []
       : [
           `Intents: ${intents.map((one) => `${one.count} ${one.kind}`).join(', ')}, about ${people} ${people === 1 ? 'person' : 'people'}.`,
         ]),
     ...ends.map((end) => `  ${endSentence(end)}`),
+  ]
+}
+
+function repeatSentences(repeats: ReplayPreview['repeats']): readonly string[] {
+  const [first] = repeats
+  if (first === undefined) return []
+  const what =
+    repeats.length === 1
+      ? 'would have its effect a second time: its group has'
+      : 'would have their effects a second time: their groups have'
+  return [
+    `  ${repeats.length} ${what} accepted the same under another id (${first.letter} as event ${first.knownAs}). "dlq discard" closes such letters.`,
   ]
 }
 
