@@ -120,7 +120,7 @@ async function ofCampaign(
   }
 }
 
-/** The events that the platform's rows should have caused lately, of the types whose ids follow from the rows. */
+/** The events that the platform's rows should have caused lately. */
 async function expectedOf(
   reader: TimelineReader,
   facts: readonly PlatformFact[],
@@ -128,9 +128,10 @@ async function expectedOf(
 ): Promise<readonly ExpectedEvent[]> {
   const foreign = await reader.foreignTypes()
   return facts
-    .filter(({ type, timestamp }) => timestamp >= rememberedFrom && !foreign.includes(type))
+    .filter(({ timestamp }) => timestamp >= rememberedFrom)
     .map((fact) => ({
       type: fact.type,
+      isForeign: foreign.includes(fact.type),
       eventId: eventIdOfInput(fact),
       contentHash: Buffer.from(contentHashOfInput(fact)).toString('hex'),
       at: fact.timestamp,

@@ -104,7 +104,12 @@ function missingOf(facts: TimelineFacts, { groups, now }: AnswerSettings): reado
       const elsewhere = facts.outcomes.find(({ contentHash, eventId }) => contentHash === event.contentHash && eventId !== event.eventId)
       const [where, way] =
         elsewhere === undefined
-          ? ['', 'workerctl reconcile --publish publishes what was never published']
+          ? [
+              '',
+              event.isForeign
+                ? 'its publisher, which chooses the ids of such events, publishes what was never published'
+                : 'workerctl reconcile --publish publishes what was never published',
+            ]
           : [
               `, while ${elsewhere.group} has it under the id ${elsewhere.eventId}`,
               `workerctl dlq list --group ${group} whether it is a dead letter there`,
@@ -112,7 +117,7 @@ function missingOf(facts: TimelineFacts, { groups, now }: AnswerSettings): reado
       const sentence =
         paused === null
           ? `No ${name}: ${what} never arrived in ${group}${where}; workerctl offsets show says whether the group has read everything, and ${way}`
-          : `No ${name} yet: ${group} has no record of ${what}, and ${paused}; if it has none afterwards, workerctl reconcile --publish publishes what was never published`
+          : `No ${name} yet: ${group} has no record of ${what}, and ${paused}; if it has none afterwards, ${way}`
       return { at: event.at, sentence }
     }),
   )

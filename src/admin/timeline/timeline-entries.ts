@@ -100,8 +100,12 @@ function campaignEntries({ campaign, subject }: TimelineFacts): readonly Timelin
 
 /** Each event once at the time at which it happened, then its outcomes, or where none arrived. */
 function eventEntries(facts: TimelineFacts, { groups }: AnswerSettings): readonly TimelineEntry[] {
+  // Under the id on record, which may be another than ours.
   const known = new Map<string, { readonly at: Date; readonly type: string }>(
-    facts.expected.map(({ eventId, at, type }) => [eventId, { at, type }]),
+    facts.expected.map(({ eventId, contentHash, at, type }) => {
+      const found = facts.outcomes.filter((outcome) => outcome.contentHash === contentHash)
+      return [(found.find((outcome) => outcome.eventId === eventId) ?? found[0])?.eventId ?? eventId, { at, type }]
+    }),
   )
   for (const { eventId, eventAt } of facts.intents) {
     const type = facts.outcomes.find((outcome) => outcome.eventId === eventId)?.type

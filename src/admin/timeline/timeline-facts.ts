@@ -119,6 +119,8 @@ export interface IntentCount {
 
 /** An event that follows from a row of the platform, with the id that our publisher gives it. */
 export interface ExpectedEvent {
+  /** The publisher of its type chooses ids of its own: it is on record under another id, and only its publisher may publish it again. */
+  readonly isForeign: boolean
   readonly type: PlatformFact['type']
   readonly eventId: string
   /** As that of an outcome. */
@@ -138,7 +140,6 @@ export interface TimelineFacts {
   readonly person: PersonRow | null
   readonly campaign: CampaignState | null
   readonly suppressions: readonly SuppressionFact[]
-  /** Of the types whose publisher uses our ids. */
   readonly expected: readonly ExpectedEvent[]
   /** What operators have paused, anywhere. */
   readonly pauses: readonly Pause[]

@@ -29,7 +29,7 @@ const letter = (change: Partial<DeadLetterFact> = {}): DeadLetterFact => ({
   at: before(10),
   ...change,
 })
-const expected: ExpectedEvent = { type: 'user.signed_up', eventId: EVENT, contentHash: 'aa', at: before(60) }
+const expected: ExpectedEvent = { isForeign: false, type: 'user.signed_up', eventId: EVENT, contentHash: 'aa', at: before(60) }
 const reward: RewardFact = {
   id: '3f1c2a90-6f0e-4f5b-8a37-52a4f4d0c7b1',
   status: 'earned',
@@ -67,6 +67,9 @@ describe('the first line about a person', () => {
   it('says that the event never arrived when its row exists and no group has an outcome', () => {
     expect(answer({ expected: [expected] })).toBe(
       'No welcome mail: the event user.signed_up of 1 h ago never arrived in stage.email-workers; workerctl offsets show says whether the group has read everything, and workerctl reconcile --publish publishes what was never published.',
+    )
+    expect(answer({ expected: [{ ...expected, isForeign: true }] })).toMatch(
+      /never arrived in stage\.email-workers; .*, and its publisher, which chooses the ids of such events, publishes what was never published\.$/,
     )
     expect(answer({ expected: [{ ...expected, type: 'reward.earned' }], outcomes: [outcome()] })).toMatch(
       /^No reward: the event reward\.earned of 1 h ago never arrived in stage\.reward-workers/,

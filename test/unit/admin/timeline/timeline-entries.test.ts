@@ -8,8 +8,8 @@ const facts = timelineFacts({
   intents: [intent],
   suppressions: [{ reason: 'unsubscribed', at: before(2) }],
   expected: [
-    { type: 'user.signed_up', eventId, contentHash: 'aa', at: before(60) },
-    { type: 'user.verified', eventId: '7a4b1d0e-52c7-4f0a-9a53-0a6d2f6b8c11', contentHash: 'bb', at: before(50) },
+    { isForeign: false, type: 'user.signed_up', eventId, contentHash: 'aa', at: before(60) },
+    { isForeign: false, type: 'user.verified', eventId: '7a4b1d0e-52c7-4f0a-9a53-0a6d2f6b8c11', contentHash: 'bb', at: before(50) },
   ],
   outcomes: [
     {
@@ -96,4 +96,11 @@ const text = (reveal: boolean) => JSON.stringify(timelineEntries(facts, settings
 it('addresses are shown only where they are wanted', () => {
   expect(text(false)).not.toContain('guest@example.com')
   expect(text(true)).toContain('welcome to guest@example.com')
+})
+
+it('an event stands in it once, under the id on record', () => {
+  const other = '9d61b1f6-6a1c-4f8e-9d61-3f6f0a7c4d55'
+  const outcomes = facts.outcomes.map((outcome) => ({ ...outcome, eventId: other }))
+  const entries = timelineEntries({ ...facts, outcomes, intents: [{ ...intent, eventId: other }] }, settings, false)
+  expect(entries.filter(({ what, text }) => what === 'event' && text === 'user.signed_up').map(({ id }) => id)).toEqual([other])
 })
