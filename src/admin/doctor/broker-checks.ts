@@ -149,7 +149,8 @@ const fixes = {
   misnamed: 'give KAFKA_BROKERS, and advertised.listeners of the broker, a name that the certificate holds',
   'not-spoken': 'correct KAFKA_SECURITY_PROTOCOL, or the port in KAFKA_BROKERS',
   'client-refused': 'give a certificate that it trusts, and its key, by KAFKA_SSL_CERT_FILE and KAFKA_SSL_KEY_FILE',
-  failed: 'check the listener of the broker and the files of KAFKA_SSL_CA_FILE, KAFKA_SSL_CERT_FILE and KAFKA_SSL_KEY_FILE',
+  failed:
+    'correct KAFKA_SECURITY_PROTOCOL or the port in KAFKA_BROKERS if the listener expects no TLS, or check the listener and the files of KAFKA_SSL_CA_FILE, KAFKA_SSL_CERT_FILE and KAFKA_SSL_KEY_FILE',
 } as const
 
 function dateOf(ms: number): string {

@@ -136,6 +136,11 @@ describe('TLS', () => {
     expect(verdict(tlsSeen(facts, certificates, true, now))).toBe(expected)
   })
 
+  it('fails without a reason where the listener may not speak it: the way out names the protocol and the port', () => {
+    const seen = tlsSeen([broker({ apiVersions: null, tls: tls({ is: 'failed', code: 'ECONNRESET' }, null) })], [], true, now)
+    expect(seen.findings).toMatchObject([{ is: 'failed', fix: expect.stringContaining('correct KAFKA_SECURITY_PROTOCOL or the port') }])
+  })
+
   it('is not looked at where it is not used', () => {
     expect(tlsSeen([broker()], [], false, now)).toMatchObject({ sentence: expect.stringContaining('no TLS'), findings: [] })
   })
