@@ -43,5 +43,6 @@ test('the test that is exported with a dead letter fails for its reason, holds n
 test('a dead letter that would not fail where its event is decoded and decided is not exported', () => {
   const accepted = recordOf(0, JSON.stringify(sampleEvent('user.signed_up')))
   expect(() => letterFixture({ ...letter, reason: 'database-rejected' }, accepted, reader, '.')).toThrow('the database refuses it')
+  expect(() => letterFixture({ ...letter, reason: 'id-conflict' }, accepted, reader, '.')).toThrow('its id is on record for another event')
   expect(() => letterFixture(letter, accepted, reader, '.')).toThrow('replay it')
 })

@@ -2,6 +2,7 @@ import { readRecord, type RecordReader } from '../../ingest/read-chunks.ts'
 import type { LogRecord } from '../../ingest/record-source.ts'
 import { isFramed } from '../../events/framed-value.ts'
 import { MAX_DEPTH, readJson } from '../../events/read-json.ts'
+import type { DeadLetterReason } from '../../model/dead-letter-reason.ts'
 import { OperatorError } from '../../std/failure.ts'
 import { headerTexts } from '../../events/header.ts'
 import type { DeadLetterRecord } from './dead-letter-admin.ts'
@@ -55,11 +56,17 @@ export function letterFixture(letter: DeadLetterRecord, record: LogRecord, reade
   if (found.is !== 'faulty')
     throw new OperatorError(
       `${handle} would not fail where its event is decoded and decided, so that no test of these can show it: ${
-        letter.reason === 'database-rejected' ? 'the database refuses it' : 'replay it'
+        elsewhere[letter.reason] ?? 'replay it'
       } ("dlq show ${handle}").`,
     )
   const name = `dead-letter-${handle.replaceAll(/[^\w-]+/g, '-')}`
   return { name, json: `${JSON.stringify(fixture, null, 2)}\n`, test: testOf(name, reader.consumer.name, found.faulty.reason, source) }
+}
+
+/** Where an event fails that can be decoded and decided. */
+const elsewhere: Partial<Record<DeadLetterReason, string>> = {
+  'database-rejected': 'the database refuses it',
+  'id-conflict': 'its id is on record for another event, so give it one of its own by "dlq edit"',
 }
 
 /** Why a value has no fields to redact. */
