@@ -156,11 +156,11 @@ async function readTimeline(subject: TimelineSubject, { config, groups, database
 }
 
 function sentencesOf(facts: TimelineFacts, used: readonly OperatorGroup[]): readonly string[] {
-  const { subject, intents, outcomes, deadLetters, rewards } = facts
+  const { subject, intents, outcomes, deadLetters, rewards, expected, mails } = facts
   // The answer says it for all groups.
   if (subject.of === 'event' && [outcomes, deadLetters, intents].every((list) => list.length === 0)) return []
   if (subject.of === 'reward') return explainReward(subject.id, rewards[0] ?? null, intents)
-  if (subject.of === 'user') return intents.length === 0 ? explainPerson(subject.id, []) : []
+  if (subject.of === 'user') return [intents, expected, mails].every((list) => list.length === 0) ? explainPerson(subject.id, []) : []
   if (subject.of === 'campaign') return []
   const known = used.map((group) => {
     const consumer = listedConsumers.find(({ name }) => name === group.name)

@@ -107,6 +107,7 @@ test('explain shows what happened to an event in each group, to a person and to 
     expect(await lineOf('--campaign', campaign.campaignId)).toMatch(
       /^1 of its intents waits, and its events wait unread in the log: group email-workers is paused by ops/,
     )
+    expect((await explain('--user', ada.userId)).out).not.toContain('No intent names')
     await db.sql.query(`UPDATE worker.pauses SET scope = 'channel', target = 'email'`)
     expect(await lineOf('--campaign', campaign.campaignId)).toMatch(/^1 of its intents waits: the email channel is paused by ops/)
     expect((await explain('--event', eventId)).out).toContain(
