@@ -5,12 +5,11 @@ import type { DeadLetterRecord, LetterCopy } from '../../src/admin/dead-letters/
 import { editRefusal } from '../../src/admin/dead-letters/edit-refusal.ts'
 import { editedCopy } from '../../src/admin/dead-letters/edited-copy.ts'
 import { letterHandle } from '../../src/admin/dead-letters/letter-handle.ts'
-import { nowInWords } from '../../src/admin/dead-letters/letter-view.ts'
 import { requireShowable } from '../../src/admin/showable-text.ts'
 import { messageOf, OperatorError } from '../../src/std/failure.ts'
 import { SqlError } from '../../src/std/sql.ts'
 import { oneLetter, placeOf, readAll, replayingGroups, withLetters, type Letters } from './dlq-context.ts'
-import { knownUnderOtherIds, rehearsal } from './dlq-rehearse.ts'
+import { replayedNow } from './dlq-rehearse.ts'
 import { renderJson } from './render-json.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -86,15 +85,10 @@ function requireEditable(record: DeadLetterRecord): void {
  * @throws {OperatorError} it would fail whatever the options, or that cannot be tried
  */
 async function requireReplayable(letters: Letters, copy: LetterCopy): Promise<{ readonly now: string; readonly isOlder: boolean }> {
-  const rehearse = rehearsal(letters)
   try {
-    const within = await rehearse(copy, false)
-    const isOlder = within.is === 'failed' && within.failure.reason === 'older-than-dedupe-window'
-    const tried = isOlder ? await rehearse(copy, true) : within
-    if (tried.is === 'failed') throw editRefusal(tried.failure)
-    const older = isOlder ? 'The record is older than DEDUPE_DAYS, so its replay needs --allow-older. ' : ''
-    const known = await knownUnderOtherIds(letters, new Map([[copy, tried]]))
-    return { now: older + nowInWords(tried, known.get(copy)), isOlder }
+    const { replayed, ...tried } = await replayedNow(letters, copy)
+    if (replayed.is === 'failed') throw editRefusal(replayed.failure)
+    return tried
   } catch (error) {
     if (!(error instanceof SqlError)) throw error
     throw new OperatorError(`The copy was not stored, because its replay could not be tried. ${databaseRefusal(error).message}`, {

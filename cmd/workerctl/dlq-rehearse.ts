@@ -29,10 +29,18 @@ export function rehearsal(letters: Letters): (copy: LetterCopy, allowOlder: bool
   }
 }
 
-/** How a replay of the letter would end now, without `--allow-older`, in words. */
-export async function replayedNow(letters: Letters, copy: LetterCopy): Promise<string> {
-  const replayed = await rehearsal(letters)(copy, false)
-  return nowInWords(replayed, (await knownUnderOtherIds(letters, new Map([[copy, replayed]]))).get(copy))
+/** How a replay of the letter would end now, in words; `isOlder` when it needs `--allow-older`, with which it was tried then. */
+export async function replayedNow(
+  letters: Letters,
+  copy: LetterCopy,
+): Promise<{ readonly replayed: Replayed; readonly now: string; readonly isOlder: boolean }> {
+  const rehearse = rehearsal(letters)
+  const within = await rehearse(copy, false)
+  const isOlder = within.is === 'failed' && within.failure.reason === 'older-than-dedupe-window'
+  const replayed = isOlder ? await rehearse(copy, true) : within
+  const known = await knownUnderOtherIds(letters, new Map([[copy, replayed]]))
+  const older = isOlder ? 'The record is older than DEDUPE_DAYS, so its replay needs --allow-older. ' : ''
+  return { replayed, now: older + nowInWords(replayed, known.get(copy)), isOlder }
 }
 
 /**

@@ -68,6 +68,7 @@ async function viewOf(letters: Letters, handle: string, reveal: boolean): Promis
   const schemas = record === null ? undefined : await schemasOf(record, reader.schemas, registryDeadline())
   const filter = await filterOf(letters, { group: found.group, fingerprint: found.fingerprint, state: 'all' })
   const [alike = null] = await letters.admin.groups(filter)
+  const tried = record === null ? null : await replayedNow(letters, { place: placeOf(found), record })
   return {
     ...found,
     letter,
@@ -76,9 +77,9 @@ async function viewOf(letters: Letters, handle: string, reveal: boolean): Promis
     alike,
     found: read === undefined ? null : { topic: read.topic, partition: read.partition, offset: read.offset },
     content: record === null ? null : shownRecord(record, { reveal, schemas }),
-    now: record === null ? null : await replayedNow(letters, { place: placeOf(found), record }),
+    now: tried?.now ?? null,
     actions: await letters.admin.actions(placeOf(found)),
-    next: nextCommands(found).map((command) => `npm run workerctl -- ${command}`),
+    next: nextCommands(found, tried?.isOlder ?? false).map((command) => `npm run workerctl -- ${command}`),
   }
 }
 

@@ -104,6 +104,9 @@ test('an edited copy of a record that is older than the dedupe window is stored,
     err: '',
     out: `Stored. The record is older than DEDUPE_DAYS, so its replay needs --allow-older. A replay would accept it. Replay it: npm run workerctl -- dlq replay ${letter} --owner ada --allow-older`,
   })
+  const shown = await s.workerctl(['dlq', 'show', letter])
+  expect(shown.out).toContain('The record is older than DEDUPE_DAYS, so its replay needs --allow-older. A replay would accept it.')
+  expect(shown.out).toContain(`npm run workerctl -- dlq replay ${letter} --owner NAME --allow-older`)
   const { out } = await s.workerctl(['dlq', 'replay', letter, '--owner', 'ada', '--allow-older'])
   expect(out).toContain('1 would be accepted.')
 })

@@ -27,12 +27,13 @@ const words: Readonly<Record<ReplayOutcome, string>> = {
   skipped: 'The group does not handle its type: a replay would do nothing.',
 }
 
-/** Commands that go on from a letter, without `npm run workerctl --`. */
-export function nextCommands(record: DeadLetterRecord): readonly string[] {
+/** Commands that go on from a letter, without `npm run workerctl --`. `isOlder`: than the dedupe window. */
+export function nextCommands(record: DeadLetterRecord, isOlder = false): readonly string[] {
   const letter = letterHandle(record)
+  const replay = `dlq replay ${letter} --owner NAME${isOlder ? ' --allow-older' : ''}`
   const commands: Readonly<Record<LetterState, readonly string[]>> = {
     open: [
-      `dlq replay ${letter} --owner NAME`,
+      replay,
       `dlq edit ${letter} --file event.json --owner NAME`,
       `dlq discard ${letter} --owner NAME --because TEXT`,
       `dlq export ${letter} --out DIRECTORY`,
@@ -40,7 +41,7 @@ export function nextCommands(record: DeadLetterRecord): readonly string[] {
     ],
     requested: [`dlq discard ${letter} --owner NAME --because TEXT`],
     resolved: record.eventId === null ? [] : [`timeline --event ${record.eventId}`],
-    discarded: [`dlq replay ${letter} --owner NAME`],
+    discarded: [replay],
   }
   return commands[record.state]
 }
