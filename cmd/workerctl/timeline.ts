@@ -190,5 +190,5 @@ function show({ answer, sentences, entries, hasMore }: Found, terminal: Terminal
       terminal.columns,
     ),
   )
-  if (hasMore) terminal.out('Older lines are left out, of positions first: raise --limit for more.')
+  if (hasMore) terminal.out('Older lines are left out: raise --limit for more.')
 }

@@ -288,7 +288,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
     examples: done(
       /G\*\*\*@Example\.com joined/,
       /G\*\*\*@Example\.com joined/,
-      /reward-workers \(accepted\)/,
+      /^No welcome mail yet: \S+email-workers has not read the event user\.signed_up/,
       /^TIME +WHAT/m,
       /^No reward: /,
     ),

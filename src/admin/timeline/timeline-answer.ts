@@ -88,12 +88,13 @@ function decisionOf(letter: DeadLetterFact): string {
 
 function deadLettersOf(facts: TimelineFacts, { groups }: AnswerSettings): readonly Candidate[] {
   const { deadLetters, subject } = facts
-  return deadLetters
-    .filter((letter) => !isMadeUpFor(letter, facts))
-    .map((letter) => {
-      const name = subject.of === 'event' ? null : effectOf(letter.type, letter.group, groups)
-      return { at: letter.at, sentence: `No ${name ?? 'effect'}: ${deadLetterClause(letter)}` }
-    })
+  const open = deadLetters.filter((letter) => !isMadeUpFor(letter, facts))
+  // Several groups give up the same record: a person misses the effect of some of them.
+  const missed = open.filter(({ type, group }) => effectOf(type, group, groups) !== null)
+  return (missed.length > 0 ? missed : open).map((letter) => {
+    const name = subject.of === 'event' ? null : effectOf(letter.type, letter.group, groups)
+    return { at: letter.at, sentence: `No ${name ?? 'effect'}: ${deadLetterClause(letter)}` }
+  })
 }
 
 function missingOf(facts: TimelineFacts, { groups, now }: AnswerSettings): readonly Candidate[] {
@@ -170,7 +171,11 @@ function eventAnswer(facts: TimelineFacts, settings: AnswerSettings): string {
 /** Records that have the id of the event and are not the event. */
 function otherRecords(facts: TimelineFacts): string {
   const others = facts.deadLetters.filter((letter) => letter.state !== 'resolved' && isOfAnotherRecord(letter, facts))
-  return others.map((letter) => ` ${asSentence(deadLetterClause(letter, true))}`).join('')
+  // Of one record in several groups, the first says enough.
+  return others
+    .slice(0, 1)
+    .map((letter) => ` ${asSentence(deadLetterClause(letter, true))}`)
+    .join('')
 }
 
 /** Of an event that nobody has read: what operators keep from reading, with a leading space. */

@@ -193,6 +193,18 @@ describe('the first line about an event', () => {
       { outcomes: [outcome()], pauses: [pauseFact('group', 'stage.position-workers', 'stage.position-workers')] },
       /^The event has not had its effect in stage\.position-workers yet: .* has not read the event user\.signed_up; group stage\.position-workers is paused/,
     ],
+    [
+      { deadLetters: [letter({ group: 'stage.analytics-workers', at: before(1) }), letter()] },
+      /^No effect: the event user\.signed_up is a dead letter of stage\.email-workers/,
+    ],
+    [
+      {
+        outcomes: [outcome()],
+        intents: [sent],
+        deadLetters: [letter({ reason: 'id-conflict' }), letter({ reason: 'id-conflict', offset: '12' })],
+      },
+      /^The welcome mail was accepted by (?!.*offset 12)/,
+    ],
     [{ outcomes: [outcome()] }, /^Nothing of the event is left to do: it was read by stage\.email-workers/],
     [
       { pauses: [pauseFact('group', 'stage.email-workers', 'stage.email-workers')] },
