@@ -3,6 +3,7 @@ import { decoderOf, type Decode, type Decoded } from '../events/decode.ts'
 import type { WriterSchemas } from '../events/framed-value.ts'
 import { header, headerTexts, typesInHeaders, type WithHeaders } from '../events/header.ts'
 import type { LogRecord } from '../ingest/record-source.ts'
+import { unlessAddress } from '../std/masked-address.ts'
 import type { Catalogue } from './diff.ts'
 
 /** Records with one fate, of one type, version and producer. */
@@ -100,10 +101,10 @@ function named(record: LogRecord): { readonly type: string; readonly version: st
   }
 }
 
-/** The first that says something. */
+/** The first that says something; a header may hold anything, even an address. */
 function firstOf(...values: readonly unknown[]): string {
   for (const value of values) {
-    if (typeof value === 'string' && value !== '') return value
+    if (typeof value === 'string' && value !== '') return unlessAddress(value)
     if (typeof value === 'number') return String(value)
   }
   return 'unknown'

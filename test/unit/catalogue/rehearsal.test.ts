@@ -116,3 +116,14 @@ it.each([
   const letter = record(0, { ...signedUp, ...value }, { ...headers, 'event-type': 'user.signed_up', 'dlq-error-code': 'invalid-data' })
   expect(rehearsed(today, [], [letter]).fates).toMatchObject([{ type: 'user.signed_up', version: '2', producer: '/waitlist' }])
 })
+
+it('an address that stands where a producer or a version belongs is not repeated', () => {
+  const address = 'ada@example.com'
+  const records = [
+    record(0, signedUp, { producer: address }),
+    record(1, signedUp, { ce_source: `mailto:${address}`, ce_eventversion: address }),
+  ]
+  const { fates } = rehearsed(candidate('user.signed_up', { data: named }), records)
+  expect(fates.map(({ producer }) => producer)).toEqual(['***', '***'])
+  expect(JSON.stringify(fates)).not.toContain('ada')
+})
