@@ -29,7 +29,7 @@ export function personOption({ user, email }: PersonOptions): FindPerson | null 
   if (user !== undefined && email !== undefined) throw new OperatorError('Give --user or --email, not both.')
   if (email !== undefined) {
     const address = addressOption(email)
-    return async (sql, campaignId = null) => onlyPerson(await createPersonFinder(sql).byAddress(address, campaignId)).userId
+    return async (sql, campaignId = null) => onlyPerson(await createPersonFinder(sql).byAddress(address), campaignId).userId
   }
   const userId = uuidOf('--user', user)
   return userId === null ? null : () => Promise.resolve(userId)

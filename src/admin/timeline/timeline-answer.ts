@@ -32,24 +32,33 @@ export function timelineAnswer(facts: TimelineFacts, settings: AnswerSettings): 
   if (facts.subject.of === 'reward' && facts.rewards.length === 0) {
     return `No reward: there is no row ${facts.subject.id} in user_rewards, and nothing is delivered without one.`
   }
-  const amiss = [
-    ...deadLettersOf(facts, settings),
-    ...missingOf(facts, settings),
-    ...unreadOf(facts, settings),
-    ...intentsOf(facts, settings, false),
-  ]
+  const { missed, others } = deadLettersOf(facts, settings)
+  const amiss = [...missed, ...missingOf(facts, settings), ...unreadOf(facts, settings), ...intentsOf(facts, settings, false)]
   const [worst] = amiss.toSorted((one, other) => other.at.getTime() - one.at.getTime())
-  if (facts.subject.of === 'event')
-    return `${worst === undefined ? eventAnswer(facts, settings) : asSentence(worst.sentence)}${otherRecords(facts)}`
-  if (worst !== undefined) return asSentence(worst.sentence)
+  const besides = facts.subject.of === 'event' ? otherRecords(facts) : ''
+  if (worst !== undefined) return asSentence(worst.sentence) + besides
+  const well = wellAnswer(facts, settings)
+  const [other] = others
+  const isRead = facts.subject.of === 'event' && facts.outcomes.some(({ outcome }) => outcome !== 'dead-letter')
+  if (well === null && !isRead && other !== undefined) return `${asSentence(`No effect: ${deadLetterClause(other)}`)}${besides}`
+  const answer = well ?? (facts.subject.of === 'event' ? eventAnswer(facts, settings) : nothingAnswer(facts, settings))
+  return `${answer}${other === undefined ? '' : ` Besides, ${deadLetterClause(other)}.`}${besides}`
+}
+
+/** The newest thing that went well, or a replay that made up for a dead letter; null without either. */
+function wellAnswer(facts: TimelineFacts, settings: AnswerSettings): string | null {
+  const { outcomes, deadLetters, subject } = facts
+  if (subject.of === 'event' && outcomes.some(({ outcome }) => outcome === 'duplicate')) return eventAnswer(facts, settings)
   const [well] = intentsOf(facts, settings, true)
-  return well?.sentence ?? nothingAnswer(facts, settings)
+  if (well !== undefined) return well.sentence
+  const replayed = deadLetters.find(({ state, type, group }) => state === 'resolved' && effectOf(type, group, settings.groups) !== null)
+  return replayed === undefined || outcomes.length > 0 ? null : asSentence(deadLetterClause(replayed))
 }
 
 /**
  * Whether nothing at all is on record of the subject, so that its id is likely mistyped. Never an event: that none has arrived is an answer.
  */
-export function isUnknown({ subject, person, campaign, ...lists }: TimelineFacts): boolean {
+export function isUnknown({ subject, person, campaign, pauses: _, ...lists }: TimelineFacts): boolean {
   return subject.of !== 'event' && person === null && campaign === null && Object.values(lists).every((list) => list.length === 0)
 }
 
@@ -86,15 +95,22 @@ function decisionOf(letter: DeadLetterFact): string {
   }
 }
 
-function deadLettersOf(facts: TimelineFacts, { groups }: AnswerSettings): readonly Candidate[] {
+/** Those that cost a person something, and others, such as those of a group that only counts, unless an operator has decided about them. */
+function deadLettersOf(
+  facts: TimelineFacts,
+  { groups }: AnswerSettings,
+): { readonly missed: readonly Candidate[]; readonly others: readonly DeadLetterFact[] } {
   const { deadLetters, subject } = facts
   const open = deadLetters.filter((letter) => !isMadeUpFor(letter, facts))
-  // Several groups give up the same record: a person misses the effect of some of them.
-  const missed = open.filter(({ type, group }) => effectOf(type, group, groups) !== null)
-  return (missed.length > 0 ? missed : open).map((letter) => {
-    const name = subject.of === 'event' ? null : effectOf(letter.type, letter.group, groups)
-    return { at: letter.at, sentence: `No ${name ?? 'effect'}: ${deadLetterClause(letter)}` }
+  const missed = open.flatMap((letter) => {
+    const name = effectOf(letter.type, letter.group, groups)
+    if (name === null) return []
+    return [{ at: letter.at, sentence: `No ${subject.of === 'event' ? 'effect' : name}: ${deadLetterClause(letter)}` }]
   })
+  const others = open.filter(
+    ({ type, group, state }) => effectOf(type, group, groups) === null && (state !== 'discarded' || subject.of === 'event'),
+  )
+  return { missed, others }
 }
 
 function missingOf(facts: TimelineFacts, { groups, now }: AnswerSettings): readonly Candidate[] {
@@ -162,8 +178,6 @@ function eventAnswer(facts: TimelineFacts, settings: AnswerSettings): string {
     const since = first === undefined ? '' : `: ${answerOfIntent(first, facts, settings.now)}`
     return asSentence(`Nothing new: ${duplicate.group} read ${duplicate.type} as a duplicate, all of its effects existed already${since}`)
   }
-  const [well] = intentsOf(facts, settings, true)
-  if (well !== undefined) return well.sentence
   const groups = outcomes.map(({ group, outcome }) => `${group} (${outcome})`).join(', ')
   return `Nothing of the event is left to do: it was read by ${groups}.`
 }
@@ -205,7 +219,10 @@ function nothingAnswer({ subject, person, rewards, suppressions, mails }: Timeli
   return `No mail and no reward was due in the last DEDUPE_DAYS=${dedupeDays}: no event about the person is on record, whose status is ${person.deleted ? 'deleted' : person.status}${mailbox}${consent}.`
 }
 
-function campaignAnswer({ subject, campaign, counts, deadLetters, pauses }: TimelineFacts, { now, groups }: AnswerSettings): string {
+function campaignAnswer(
+  { subject, campaign, counts, deadLetters, outcomes, pauses }: TimelineFacts,
+  { now, groups }: AnswerSettings,
+): string {
   if (campaign === null) return `There is no campaign ${subject.id}.`
   const blocking = blockingReason(campaign)
   if (blocking !== null) {
@@ -218,12 +235,13 @@ function campaignAnswer({ subject, campaign, counts, deadLetters, pauses }: Time
     (pause) =>
       (pause.scope === 'campaign' && pause.target === subject.id) ||
       (pause.scope === 'group' && [...groups.values()].some((group) => coversGroup(pause, group))) ||
+      (pause.scope === 'partition' && outcomes.some(({ partition }) => String(partition) === pause.target)) ||
       counts.some((one) => pauseOfCount([pause], one) !== null),
   )
   const [pause] = stopped
   if (pause !== undefined) {
     const held = sum(counts.filter((one) => pauseOfCount(stopped, one) !== null))
-    const unread = pause.scope === 'group' ? ', and its events wait unread in the log' : ''
+    const unread = pause.scope === 'group' || pause.scope === 'partition' ? ', and its events wait unread in the log' : ''
     const more = stopped.length === 1 ? '' : `; ${stopped.length - 1} more (workerctl pause list)`
     const failed = worst === undefined || weight(worst) === 0 ? '' : `; besides, ${countClause(worst, subject.id)}`
     return asSentence(`${held} of its intents ${held === 1 ? 'waits' : 'wait'}${unread}: ${pausedClause(pause)}${more}${failed}`)

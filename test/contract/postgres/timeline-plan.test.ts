@@ -92,7 +92,7 @@ describe.each(['before the first analyze', 'analyzed'])('on 100,000 intents and 
         await reader.movements({ userId, campaignId: null }, null, 9),
       ]),
     ],
-    ['a person by address', (sql: Sql) => createPersonFinder(sql).byAddress('a@example.com', null)],
+    ['a person by address', (sql: Sql) => createPersonFinder(sql).byAddress('a@example.com')],
     ['a letter by event', reading((reader) => reader.deadLetters(groups, { eventIds: [eventId] }, 9))],
   ] as const)('%s is found without intents and outcomes', async (_, use) => {
     expect(large(await nodesOf(use))).toEqual([])

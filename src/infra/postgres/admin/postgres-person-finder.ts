@@ -8,7 +8,7 @@ import type { Sql } from '../../../std/sql.ts'
  */
 export function createPersonFinder(sql: Sql): PersonFinder {
   return {
-    byAddress: (address, campaignId) => sql.query<FoundPerson>(byAddressStatement, [spellingsOf(address), campaignId]),
+    byAddress: (address) => sql.query<FoundPerson>(byAddressStatement, [spellingsOf(address)]),
     addressOf: async (userId) => {
       const [row] = await sql.query<{ email: string }>('SELECT email FROM platform.waitlist_users WHERE id = $1', [userId])
       return row?.email ?? null
@@ -19,5 +19,5 @@ export function createPersonFinder(sql: Sql): PersonFinder {
 const byAddressStatement = `
 SELECT id AS "userId", campaign_id AS "campaignId", deleted_at IS NOT NULL AS deleted
   FROM platform.waitlist_users
- WHERE lower(email) = ANY (ARRAY(SELECT lower(s) FROM unnest($1::text[]) AS s)) AND ($2::uuid IS NULL OR campaign_id = $2)
+ WHERE lower(email) = ANY (ARRAY(SELECT lower(s) FROM unnest($1::text[]) AS s))
  ORDER BY created_at DESC, id`

@@ -14,6 +14,14 @@ it('an address of nobody, or of people in several campaigns, is refused with the
   )
 })
 
+it('an address is looked for in one campaign where one is given, and what others have is named', () => {
+  const other = { ...person, userId: 'two', campaignId: 'second' }
+  expect(onlyPerson([person, other], 'second')).toBe(other)
+  expect(() => onlyPerson([person, other], 'third')).toThrow(
+    'No participant of campaign third has this address, but of others: give one of --user one (campaign first), --user two (campaign second).',
+  )
+})
+
 it('text that is no address is refused and not repeated', () => {
   expect(addressOption('guest@example.com')).toBe('guest@example.com')
   expect(() => addressOption('Guest <guest@example.com>')).toThrow(

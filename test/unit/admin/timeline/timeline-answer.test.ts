@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { deadLetterSentences } from '../../../../src/admin/timeline/dead-letter-sentences.ts'
-import { timelineAnswer } from '../../../../src/admin/timeline/timeline-answer.ts'
+import { isUnknown, timelineAnswer } from '../../../../src/admin/timeline/timeline-answer.ts'
 import type { DeadLetterFact, ExpectedEvent, OutcomeFact, RewardFact } from '../../../../src/admin/timeline/timeline-facts.ts'
 import { deadLetterReasons } from '../../../../src/model/dead-letter-reason.ts'
 import { before, intentFact, pauseFact, settings, timelineFacts, USER } from '../../../support/timeline-facts.ts'
@@ -92,6 +92,23 @@ describe('the first line about a person', () => {
   ] as const)('misses nothing of an event that was accepted %s', (_, outcomes, deadLetters) => {
     expect(answer({ expected: [expected], outcomes, deadLetters, intents: [sent] })).toMatch(/^The welcome mail was accepted by the relay/)
     expect(answer({ expected: [expected], outcomes, deadLetters })).toMatch(/^No mail and no reward was due/)
+  })
+
+  it('is about the mail, whatever became of the event in a group that only counts', () => {
+    const counting = (state: DeadLetterFact['state'] = 'open') => letter({ group: 'stage.analytics-workers', at: before(1), state })
+    expect(answer({ expected: [expected], deadLetters: [counting(), letter()] })).toMatch(
+      /^No welcome mail: the event user\.signed_up is a dead letter of stage\.email-workers/,
+    )
+    const served = { expected: [expected], outcomes: [outcome()], intents: [sent] }
+    expect(answer({ ...served, deadLetters: [counting()] })).toMatch(
+      /^The welcome mail was accepted .*\. Besides, the event user\.signed_up is a dead letter of stage\.analytics-workers at .*\.$/,
+    )
+    expect(answer({ ...served, deadLetters: [counting('discarded'), letter({ state: 'resolved' })] })).toMatch(
+      /^The welcome mail was (?!.*Besides)/,
+    )
+    expect(answer({ deadLetters: [counting()] })).toMatch(
+      /^No effect: the event user\.signed_up is a dead letter of stage\.analytics-workers/,
+    )
   })
 
   it('misses nothing of events whose ids are not ours, once an intent or a replay is on record', () => {
@@ -194,6 +211,18 @@ describe('the first line about an event', () => {
       /^The event has not had its effect in stage\.position-workers yet: .* has not read the event user\.signed_up; group stage\.position-workers is paused/,
     ],
     [
+      { deadLetters: [letter({ group: 'stage.analytics-workers' }), letter({ state: 'resolved' })] },
+      /^The event user\.signed_up was a dead letter of stage\.email-workers .*; a replay has accepted it since\. Besides, .* stage\.analytics-workers/,
+    ],
+    [
+      { outcomes: [outcome({ outcome: 'no-effect' })], deadLetters: [letter({ group: 'stage.analytics-workers' })] },
+      /^Nothing of the event is left to do: .*\. Besides, the event user\.signed_up is a dead letter of stage\.analytics-workers/,
+    ],
+    [
+      { deadLetters: [letter({ group: 'stage.analytics-workers', state: 'discarded' })] },
+      /^No effect: the event user\.signed_up was a dead letter of stage\.analytics-workers .*; an operator discarded it/,
+    ],
+    [
       { deadLetters: [letter({ group: 'stage.analytics-workers', at: before(1) }), letter()] },
       /^No effect: the event user\.signed_up is a dead letter of stage\.email-workers/,
     ],
@@ -293,6 +322,14 @@ describe('the first line about a campaign', () => {
       /^0 of its intents wait, and its events wait unread in the log: group stage\.email-workers is paused by ops/,
     ],
     [
+      { campaign, counts: [count], outcomes: [outcome()], pauses: [pauseFact('partition', '2', 'stage.email-workers')] },
+      /^0 of its intents wait, and its events wait unread in the log: partition 2 of stage\.email-workers is paused by ops/,
+    ],
+    [
+      { campaign, counts: [count], outcomes: [outcome()], pauses: [pauseFact('partition', '3', 'stage.email-workers')] },
+      /^Nothing of the campaign/,
+    ],
+    [
       { campaign, counts: [count], pauses: [pauseFact('channel', 'email'), pauseFact('campaign', 'other')] },
       /^Nothing of the campaign failed/,
     ],
@@ -303,4 +340,10 @@ describe('the first line about a campaign', () => {
   ])('covers %j', (change, sentence) => {
     expect(answer({ subject: { of: 'campaign', id: campaign.campaignId }, ...change })).toMatch(sentence)
   })
+})
+
+it('an id that nothing has is unknown, whatever is paused', () => {
+  const nothing = timelineFacts({ person: null, pauses: [pauseFact('channel', 'email')] })
+  expect(isUnknown(nothing)).toBe(true)
+  expect(isUnknown({ ...nothing, intents: [sent] })).toBe(false)
 })
