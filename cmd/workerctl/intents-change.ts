@@ -7,6 +7,7 @@ import { composeConsumers } from '../../src/daemon/compose/consumers.ts'
 import { withForesight } from '../../src/daemon/compose/foresight.ts'
 import { createKindTable } from '../../src/delivery/kind-table.ts'
 import { createIntentAdmin } from '../../src/infra/postgres/admin/postgres-intent-admin.ts'
+import { activePauses } from '../../src/infra/postgres/admin/postgres-pause-admin.ts'
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
 import type { IntentChange, IntentFilter, IntentLine, IntentReads, RecordOutcome } from '../../src/admin/intents/intent-admin.ts'
 import { intentFilter, requireSelection, type TypedFilter } from '../../src/admin/intents/intent-filter.ts'
@@ -18,6 +19,7 @@ import {
   PREVIEWED,
   previewOf,
   previewSentences,
+  waitingOf,
   requireEveryId,
   unsentOf,
 } from '../../src/admin/intents/intent-plan.ts'
@@ -100,7 +102,8 @@ export function addIntentsChange(parent: Command, verb: Verb, terminal: Terminal
         const { plan, kinds, intents, seen } = await admin.snapshot((reads) => lookAt(reads, change, filter, options.limit))
         const foreseen = await foreseenOf(intents, config, database)
         const [preview, unsent] = [previewOf(kinds, foreseen), unsentOf(change, foreseen)]
-        const sentences = [...planSentences(plan), ...previewSentences(preview, unsent)]
+        const waiting = waitingOf(change, seen, await activePauses(database.sql))
+        const sentences = [...planSentences(plan), ...previewSentences(preview, unsent, waiting)]
         if (options.json !== true) for (const sentence of sentences) terminal.out(sentence)
         const decided = await decide(plan.count > 0, options, terminal)
         const changed = decided === 'apply' ? await admin.change(change, seen, recordOutcome) : []
@@ -115,6 +118,7 @@ export function addIntentsChange(parent: Command, verb: Verb, terminal: Terminal
               states,
               preview,
               unsent,
+              waiting,
               subjectsOf: intents.length,
               left,
               applied: changed.length > 0,

@@ -36,7 +36,7 @@ export function addIntentsShow(parent: Command, terminal: Terminal): void {
           `There is no intent ${id}: it never existed, or it finished more than DEDUPE_DAYS=${config.accept.dedupeDays} days ago and was deleted.`,
         )
       }
-      const pause = pauseOfIntent(pauses, history)
+      const pause = pauseOfIntent(pauses, { ...history, eventType: history.outcome?.type ?? null })
       if (options.json === true) return terminal.out(renderJson({ ...history, pause }))
       for (const sentence of historySentences(history)) terminal.out(sentence)
       if (pause !== null) terminal.out(`It waits: ${pausedClause(pause)}.`)

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import type { Config } from '../../config/load.ts'
 import { createFactReader } from '../../src/infra/postgres/admin/postgres-fact-reader.ts'
+import { createPauseAdmin } from '../../src/infra/postgres/admin/postgres-pause-admin.ts'
 import { createProgressAdmin } from '../../src/infra/postgres/admin/postgres-progress-admin.ts'
 import { checkSchema } from '../../src/infra/postgres/schema/schema-check.ts'
 import type { OperatorGroup } from '../../src/admin/operator-group.ts'
@@ -8,11 +8,12 @@ import {
   factTypes,
   publishFacts,
   reconcile,
-  type CoveringGroup,
+  type CoveringGroup as ComparedGroup,
   type FactReader,
   type Reconciliation,
   type Window,
 } from '../../src/admin/reconcile-facts.ts'
+import { behindSentences, compareWindow, groupsBehind } from '../../src/admin/reconcile-window.ts'
 import { parseTime } from '../../src/admin/time-option.ts'
 import { systemClock } from '../../src/std/clock.ts'
 import { OperatorError } from '../../src/std/failure.ts'
@@ -20,13 +21,16 @@ import type { Consumer } from '../../src/model/consumer.ts'
 import { createTypeFilter } from '../../src/ingest/type-filter.ts'
 import type { Database } from '../../src/std/sql.ts'
 import { defaultGroups } from '../../src/consumers/registry.ts'
-import { configure, WHOLE_TABLE_MS, withDatabase } from './connections.ts'
+import { configure, WHOLE_TABLE_MS, withDatabase, withKafka } from './connections.ts'
 import { decide, unapplied, type Decision } from './decide.ts'
 import { withPublisher } from './events-publisher.ts'
 import { renderJson } from './render-json.ts'
 import { renderTable } from './render-table.ts'
 import type { Terminal } from './terminal.ts'
-import { DAY_MS } from '../../src/std/day.ts'
+
+interface CoveringGroup extends ComparedGroup {
+  readonly topic: string
+}
 
 interface Options {
   readonly since?: string
@@ -36,8 +40,6 @@ interface Options {
   readonly json?: boolean
 }
 
-/** Recent facts may still be in flight. */
-const UNDER_WAY_MS = 300_000
 /** Rows listed on a terminal; --json has all. */
 const MOST_ROWS = 50
 /** Events in one request. */
@@ -52,10 +54,11 @@ named as not compared: it may have ended. As it may have begun later, facts befo
 
 --publish publishes the missing facts again, with their original time and event ids: a group that has accepted one meanwhile
 skips it, so nothing is sent twice. A fact on record under another id, such as that of an edited dead letter, is not missing, and
-not published where only another group lacks it. Without --publish nothing is published.
+not published where only another group lacks it; dead letters are left to the decision about them (dlq). Without --publish nothing is
+published.
 
 By default the comparison goes back to the oldest outcome that is kept, at most DEDUPE_DAYS, and leaves out the last 5 minutes,
-whose events may be in flight. Milestones have no row in the platform's tables: publish a lost one again under its name, from
+whose events may be in flight, and what a group may not have read yet. Milestones have no row in the platform's tables: publish a lost one again under its name, from
 which its id is derived. Types whose publisher chooses event ids of its own cannot be compared and are listed.
 
 Examples:
@@ -85,11 +88,18 @@ export function addReconcile(parent: Command, terminal: Terminal): void {
           await checkSchema(database.sql)
           const reader = createFactReader(database.sql)
           const { covering, notCompared } = await coveringGroups(database, reader, groups, consumers)
-          const window = await windowOf(reader, config, chosen)
+          const { dedupeDays } = config.accept
+          const now = systemClock.now()
+          const pauses = await createPauseAdmin(database).active()
+          const behind = await withKafka(config, (log) =>
+            groupsBehind(covering, { log, progress: createProgressAdmin(database), pauses, now, dedupeDays }),
+          )
+          const window = await compareWindow(reader, chosen, { now, dedupeDays, behind })
           const query = { groups: covering, window, staleBefore: new Date(systemClock.now() - config.mail.maxEventAgeMs) }
           const found = await reconcile(reader, query)
           if (options.json !== true) {
             show(found, covering, window, terminal)
+            for (const sentence of behindSentences(behind, window)) terminal.out(sentence)
             for (const { id, name } of notCompared)
               terminal.out(
                 `${id} has progress but is not compared, because KAFKA_GROUPS does not name it: include ${name} there if it runs.`,
@@ -110,7 +120,7 @@ export function addReconcile(parent: Command, terminal: Terminal): void {
             })
           }
           if (options.json === true) {
-            const left = { notCompared: notCompared.map(({ id }) => id) }
+            const left = { notCompared: notCompared.map(({ id }) => id), behind: behind.map(({ id, since }) => ({ group: id, since })) }
             terminal.out(renderJson({ ...window, ...found, ...left, ...done, applied: decided === 'apply' }))
           } else terminal.out(conclusionOf(decided, found, done))
         },
@@ -143,7 +153,7 @@ async function coveringGroups(
     // A group that runs only when named may have begun later than the others.
     const isOptIn = !defaultGroups.includes(name)
     const since = isOptIn ? await reader.oldestOutcome(id) : null
-    if (!isOptIn || since !== null) covering.push({ id, since, handles: (type) => filter.handles(type) })
+    if (!isOptIn || since !== null) covering.push({ id, topic, since, handles: (type) => filter.handles(type) })
   }
   if (covering.length === 0 && notCompared.length > 0) {
     const [ids, names] = [notCompared.map(({ id }) => id).join(', '), notCompared.map(({ name }) => name).join(', ')]
@@ -152,24 +162,6 @@ async function coveringGroups(
   if (covering.length === 0)
     throw new OperatorError('No group has progress in this database, so nothing was lost: check DATABASE_URL or PG*.')
   return { covering, notCompared }
-}
-
-async function windowOf(reader: FactReader, { accept }: Config, chosen: { since: Date | null; until: Date | null }): Promise<Window> {
-  const rememberedFrom = new Date(systemClock.now() - accept.dedupeDays * DAY_MS)
-  if (chosen.since !== null && chosen.since < rememberedFrom) {
-    throw new OperatorError(
-      `--since is before the retention of outcomes (DEDUPE_DAYS=${accept.dedupeDays}): give a time at or after ${rememberedFrom.toISOString()}.`,
-    )
-  }
-  const oldest = await reader.oldestOutcome(null)
-  const begin = oldest === null || oldest < rememberedFrom ? rememberedFrom : oldest
-  const window = { since: chosen.since ?? begin, until: chosen.until ?? new Date(systemClock.now() - UNDER_WAY_MS) }
-  if (window.since < window.until) return window
-  // An error, because the report of an empty window would look as if nothing were missing.
-  throw new OperatorError(
-    `Nothing can be compared: the window would begin at ${window.since.toISOString()} and end at ${window.until.toISOString()}. ` +
-      `The groups have run for too short a time, or --since is after --until: give --since (the time from which facts should have outcomes) and --until.`,
-  )
 }
 
 function show(found: Reconciliation, groups: readonly CoveringGroup[], { since, until }: Window, terminal: Terminal): void {
@@ -196,10 +188,14 @@ function show(found: Reconciliation, groups: readonly CoveringGroup[], { since, 
   }
   if (found.elsewhere > 0) {
     terminal.out(
-      `${found.elsewhere} of them are on record in another group under an id of their own, as edited copies are: published again they would have their ` +
-        `effect there twice, so they are left out. Replay what is a dead letter of the group that lacks them (dlq list).`,
+      `${found.elsewhere} of them are on record in another group under an id of their own, as edited copies are, or are dead letters of another group: ` +
+        `published again they would concern that group as well, so they are left out. Replay what the group lacks (dlq list, replay plan).`,
     )
   }
+  if (found.deadLetters > 0)
+    terminal.out(
+      `${found.deadLetters} facts are not compared, because their events are dead letters of the groups that lack them: see dlq list.`,
+    )
   if (found.stale > 0) terminal.out(`${found.stale} of them are older than MAIL_MAX_EVENT_AGE_SECONDS: published again, they send no mail.`)
 }
 

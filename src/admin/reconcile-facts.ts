@@ -28,6 +28,8 @@ export interface FactReader {
     groups: readonly string[],
     contentHashes: readonly string[],
   ): Promise<readonly { group: string; contentHash: string }[]>
+  /** The groups that have given up an event of one of these ids, unless a replay has accepted it since. */
+  deadLetters(groups: readonly string[], eventIds: readonly string[]): Promise<readonly { group: string; eventId: string }[]>
   /** When the oldest outcome that is kept was written, of one group or of any (null); null when there is none. */
   oldestOutcome(group: string | null): Promise<Date | null>
   /** Types of which outcomes were written lately: whether nearly all of their events carry ids that are made from what happened. */
@@ -56,8 +58,13 @@ export interface Reconciliation {
   /** Facts that some group has no outcome for, by type. */
   readonly facts: Readonly<Record<FactType, number>>
   readonly uncovered: readonly Uncovered[]
-  /** Of `facts`, those that another group has under another id: published as well, they would have their effect there a second time. */
+  /**
+   * Of `facts`, those that another group has under another id, or has given up: published, they would have their effect there a second time, or
+   * against the decision about a dead letter.
+   */
   readonly elsewhere: number
+  /** Facts that no group lacks but those that have them as dead letters; not among `facts`. */
+  readonly deadLetters: number
   /** Of `facts`, those too old for their events to send mail. */
   readonly stale: number
   /** Types whose events carry ids of their publisher's own: whether an outcome covers a fact of them cannot be determined. */
@@ -81,7 +88,7 @@ export async function reconcile(
   const checked = zeros()
   const facts = zeros()
   const counts = new Map<string, Uncovered>()
-  let [stale, elsewhere] = [0, 0]
+  let [stale, elsewhere, deadLetters] = [0, 0, 0]
   const recent = await reader.recentIds()
   const undecidable = factTypes.filter((type) => recent.some((one) => one.type === type && !one.derived))
   for (const type of factTypes) {
@@ -97,8 +104,12 @@ export async function reconcile(
       if (looked.size === 0 || (more && looked.size < LOOKED_FOR)) continue
       const missing = await lackingUnderAnyId(reader, type, looked)
       looked.clear()
-      facts[type] += missing.size
       for (const [fact, { lacking, isElsewhere }] of missing) {
+        if (lacking.length === 0) {
+          deadLetters += 1
+          continue
+        }
+        facts[type] += 1
         if (isElsewhere) elsewhere += 1
         if (fact.timestamp < of.staleBefore) stale += 1
         for (const group of lacking) count(counts, { type, campaignId: fact.campaignId, group, count: 1 })
@@ -107,7 +118,7 @@ export async function reconcile(
       if (toPublish.length > 0) await lost(toPublish)
     }
   }
-  return { checked, facts, uncovered: [...counts.values()], elsewhere, stale, undecidable }
+  return { checked, facts, uncovered: [...counts.values()], elsewhere, deadLetters, stale, undecidable }
 }
 
 /**
@@ -150,7 +161,10 @@ async function uncoveredOf(
   return new Map(lacking.filter(([, without]) => without.length > 0))
 }
 
-/** Those of the facts that some group has under no id at all, with those groups, and whether another has it under another id. */
+/**
+ * Those of the facts that some group has accepted under no id at all, with the groups that have not even given them up, and whether publishing
+ * would concern others: that have it under another id, or as a dead letter.
+ */
 async function lackingUnderAnyId(
   reader: FactReader,
   type: FactType,
@@ -160,11 +174,14 @@ async function lackingUnderAnyId(
   const groups = [...new Set([...facts.values()].flat())]
   const outcomes = await reader.outcomesOfFacts(type, groups, [...hashes.values()])
   const found = new Set(outcomes.map(({ group, contentHash }) => `${group} ${contentHash}`))
-  const left = [...facts].map(([fact, without]) => {
-    const lacking = without.filter((group) => !found.has(`${group} ${hashes.get(fact)}`))
-    return [fact, { lacking, isElsewhere: lacking.length < without.length }] as const
+  const ids = new Map([...facts.keys()].map((fact) => [fact, eventIdOfInput(fact)]))
+  const letters = new Set((await reader.deadLetters(groups, [...ids.values()])).map(({ group, eventId }) => `${group} ${eventId}`))
+  const left = [...facts].flatMap(([fact, without]) => {
+    const unknown = without.filter((group) => !found.has(`${group} ${hashes.get(fact)}`))
+    const lacking = unknown.filter((group) => !letters.has(`${group} ${ids.get(fact)}`))
+    return unknown.length === 0 ? [] : [[fact, { lacking, isElsewhere: lacking.length < without.length }] as const]
   })
-  return new Map(left.filter(([, { lacking }]) => lacking.length > 0))
+  return new Map(left)
 }
 
 function count(counts: Map<string, Uncovered>, one: Uncovered): void {

@@ -58,7 +58,7 @@ test('the first line of a timeline names why a mail or a reward is missing, and 
   await fixture.publisher.publishUserSignedUp({ ...campaign, ...winner })
   await fixture.drained()
   await answered(
-    /^No welcome mail: the event user\.signed_up of .* ago never arrived in fixture.*email-workers; .*workerctl reconcile --publish/,
+    /^No welcome mail: the event user\.signed_up of .* ago has not arrived in fixture.*email-workers; .*workerctl reconcile --publish/,
     '--email',
     lost.email,
   )
@@ -164,7 +164,7 @@ test('the first line of a timeline names why a mail or a reward is missing, and 
   )
   await resumed(lost.userId)
   await answered(/^The verification mail was accepted by the relay/, '--user', lost.userId)
-  await answered(/^The event .* never arrived: no group has a record of it\./, '--event', randomUUID())
+  await answered(/^The event .* has not arrived: no group has a record of it\./, '--event', randomUUID())
 
   // An event that was old when it arrived.
   await fixture.publisher.publishUserSignedUp({ ...campaign, ...old, timestamp: hoursAgo(2) })

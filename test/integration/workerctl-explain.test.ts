@@ -54,7 +54,7 @@ test('explain shows what happened to an event in each group, to a person and to 
     ])
       expect(event).toContain(text)
     const never = await explain('--event', randomUUID())
-    expect(never).toMatchObject({ code: 0, out: expect.stringMatching(/^The event \S+ never arrived: [^\n]*$/) })
+    expect(never).toMatchObject({ code: 0, out: expect.stringMatching(/^The event \S+ has not arrived: [^\n]*$/) })
     const unreadable = randomUUID()
     await db.sql.query(
       `INSERT INTO worker.dead_letters (group_name, topic, partition, "offset", event_id, type, reason) VALUES ('email-workers', 't', 1, 7, $1, 'user.signed_up', 'invalid-data')`,
@@ -72,7 +72,7 @@ test('explain shows what happened to an event in each group, to a person and to 
     expect(neverRead).toContain('No reward.earned event is on record')
     // The only events of this type on record have ids that are not made from what happened.
     expect(neverRead).toMatch(
-      /^No (?:reward|mail about the reward): the event reward\.earned of .* never arrived in .*, and its publisher, which chooses the ids of such events, publishes/,
+      /^No (?:reward|mail about the reward): the event reward\.earned of .* has not arrived in .*, and its publisher, which chooses the ids of such events, publishes/,
     )
     expect(await explain('--reward', randomUUID())).toMatchObject({
       code: 1,
@@ -96,7 +96,7 @@ test('explain shows what happened to an event in each group, to a person and to 
     // Of the platform's own columns alone, as after forget; of an edited copy under its own id; and under a pause.
     const lineOf = async (...args: string[]) => (await explain(...args)).out.split('\n')[0]
     const ada = await platform.person(campaign, { verified_at: null })
-    expect(await lineOf('--user', ada.userId)).toMatch(/^No welcome mail: the event user\.signed_up of .* never arrived in email-workers/)
+    expect(await lineOf('--user', ada.userId)).toMatch(/^No welcome mail: the event user\.signed_up of .* has not arrived in email-workers/)
     expect(await lineOf('--event', ada.userId)).toBe(
       `${ada.userId} is the id of a person, not of an event: workerctl timeline --user ${ada.userId} explains it.`,
     )
@@ -113,6 +113,10 @@ test('explain shows what happened to an event in each group, to a person and to 
     expect((await explain('--event', eventId)).out).toContain(
       'The mail about the reward waits: the email channel is paused by ops (relay move)',
     )
+    await db.sql.query(`UPDATE worker.pauses SET scope = 'destination', target = 'endpoint 7'`)
+    await db.sql.query(`UPDATE worker.intents SET destination = 'endpoint 7' WHERE key = 'm'`)
+    expect(await lineOf('--campaign', campaign.campaignId)).toMatch(/^1 of its intents waits: destination endpoint 7 is paused by ops/)
+    await db.sql.query(`UPDATE worker.intents SET destination = NULL`)
     await db.sql.query(`UPDATE worker.pauses SET ended_at = now()`)
     await db.sql.query(
       `INSERT INTO worker.outcomes (group_name, event_id, type, content_hash, topic, partition, "offset", outcome)

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { contentHashOfInput } from '../../src/events/publisher.ts'
+import { contentHashOfInput, eventIdOfInput } from '../../src/events/publisher.ts'
 import { Platform, type Campaign } from '../support/platform.ts'
 import { createWorkerctlFixture } from './workerctl-fixture.ts'
 
@@ -54,6 +54,26 @@ test('reconcile includes a group that runs only when named, for facts since its 
     [s.group, '7d8f6a10-1c52-5b9e-8a7d-0d4c3b2a1f60', contentHashOfInput({ type: 'user.signed_up', ...campaign, ...ada }), s.topic],
   )
   expect(JSON.parse((await s.workerctl(['reconcile', '--json'])).out).uncovered).toEqual([missing('user.signed_up', s.group, 2)])
+
+  // What the group has not read yet may be among the unread records, and is not compared.
+  await s.produce(0, 2, hoursAgo(2))
+  await sql.query(`INSERT INTO worker.pauses (scope, group_name, target, owner, reason) VALUES ('group', $1, $1, 'ops', 'relay move')`, [
+    s.group,
+  ])
+  const behind = JSON.parse((await s.workerctl(['reconcile', '--json', '--until', new Date().toISOString()])).out)
+  expect(behind).toMatchObject({ behind: [{ group: s.group }], uncovered: [missing('user.signed_up', s.group, 1)] })
+  expect((await s.workerctl(['reconcile'])).out).toMatch(
+    new RegExp(
+      `\\n${s.group} has unread records since \\S+ \\(group ${s.group} is paused by ops .*\\): facts from 5 minutes before that on are not compared`,
+    ),
+  )
+  await sql.query(`UPDATE worker.progress SET next_offset = 2 WHERE group_name = $1`, [s.group])
+  await sql.query(
+    `INSERT INTO worker.dead_letters (group_name, topic, partition, "offset", event_id, type, reason, state) VALUES ($1, $2, 0, 1, $3, 'user.signed_up', 'invalid-data', 'discarded')`,
+    [s.group, s.topic, eventIdOfInput({ type: 'user.signed_up', ...campaign, ...ben })],
+  )
+  const decided = JSON.parse((await s.workerctl(['reconcile', '--json'])).out)
+  expect(decided).toMatchObject({ behind: [], deadLetters: 1, uncovered: [missing('user.signed_up', s.group, 1)] })
 
   await sql.query('DELETE FROM worker.progress WHERE group_name = $1', [s.group])
   expect((await s.workerctl(['reconcile'])).err).toBe(

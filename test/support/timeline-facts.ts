@@ -45,6 +45,7 @@ export function intentFact(change: Partial<IntentFact> = {}): IntentFact {
     rewardId: null,
     campaignId: '0c9e6c1f-3b1d-4f0e-8d8a-5f0f7a1e2b33',
     eventId: '550e8400-e29b-41d4-a716-446655440000',
+    destination: null,
     attempt: 0,
     claims: 0,
     coalesce: false,

@@ -43,6 +43,8 @@ export interface IntentLine {
   readonly rewardId: string | null
   readonly campaignId: string
   readonly eventId: string | null
+  /** The endpoint, once it is known; null for a channel with one destination. */
+  readonly destination: string | null
   readonly attempt: number
   readonly claims: number
   readonly coalesce: boolean

@@ -1,5 +1,8 @@
 import type { IntentState } from '../../model/intent.ts'
-import { OperatorError } from '../../std/failure.ts'
+import type { Pause } from '../../model/pause.ts'
+import { asSentence, OperatorError } from '../../std/failure.ts'
+import { awaySentence } from '../explain-event.ts'
+import { pausedClause, pauseOfIntent } from '../pauses/pause-clause.ts'
 import type { Foreseen } from '../replay/foresee.ts'
 import { subjectsInWords, SubjectTally } from '../replay/foreseen-subjects.ts'
 import { endSentence, PlanTally, type PlannedEnd } from '../replay/replay-plan.ts'
@@ -117,8 +120,31 @@ export function unsentOf(change: IntentChange, foreseen: readonly Foreseen[]): r
   return tally.plan().ends
 }
 
-/** What the intents are that will be changed: kinds, people and subjects, one line each; and which of them would not be sent, and why. */
-export function previewSentences(previews: readonly IntentPreview[], unsent: readonly PlannedEnd[]): readonly string[] {
+/** Of the intents that a change makes due, how many wait all the same, for a pause or a destination that is away. */
+export function waitingOf(
+  change: IntentChange,
+  seen: readonly IntentLine[],
+  pauses: readonly Pause[],
+): readonly { readonly count: number; readonly because: string }[] {
+  if (change !== 'retry' && change !== 'hurry') return []
+  const counts = new Map<string, number>()
+  for (const intent of seen) {
+    const pause = pauseOfIntent(pauses, { ...intent, state: 'pending', detail: null, eventType: null })
+    const because = pause === null ? awaySentence(intent).trim() : asSentence(pausedClause(pause))
+    if (because !== '') counts.set(because, (counts.get(because) ?? 0) + 1)
+  }
+  return [...counts].map(([because, count]) => ({ count, because }))
+}
+
+/**
+ * What the intents are that will be changed: kinds, people and subjects, one line each; and which of them would not be sent, or would wait, and
+ * why.
+ */
+export function previewSentences(
+  previews: readonly IntentPreview[],
+  unsent: readonly PlannedEnd[],
+  waiting: ReturnType<typeof waitingOf> = [],
+): readonly string[] {
   const all = previews.reduce((total, { count }) => total + count, 0)
   return [
     ...previews.map((one) => {
@@ -126,6 +152,7 @@ export function previewSentences(previews: readonly IntentPreview[], unsent: rea
       return `  ${one.count} ${nameOf(one)}${whom}${subjectsInWords(one)}`
     }),
     ...unsent.map((end) => `Of these, ${endSentence(end)}`),
+    ...waiting.map(({ count, because }) => `Of these, ${count} ${count === 1 ? 'waits' : 'wait'} for now. ${because}`),
     ...(all > PREVIEWED ? [`Subjects, and what would not be sent, are those of the newest ${PREVIEWED}.`] : []),
   ]
 }
@@ -145,6 +172,7 @@ function leftSentence(change: IntentChange, { state, forgotten, count }: StateCo
   const who = `${count} ${count === 1 ? 'is' : 'are'} ${forgotten && change === 'retry' ? 'forgotten' : state}`
   if (running.has(state)) return `${who}, held by a worker (try again later)`
   if (forgotten && change === 'retry') return `${who}: erased intents cannot be retried`
+  if (change === 'retry' && state === 'pending') return `${who} (--now makes ${count === 1 ? 'it' : 'them'} due at once)`
   return change === 'mark-sent' ? `${who}, and only held ones can be marked as sent` : who
 }
 

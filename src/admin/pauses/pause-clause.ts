@@ -16,17 +16,20 @@ export function pausedReading(pauses: readonly Pause[], group: string): string |
   return pausedClause(found.find(({ scope }) => scope === 'group') ?? first)
 }
 
-/** The pause that an intent that is to be executed waits for, if one is known to: that it was set aside for, or one of its group, channel or campaign. */
-export function pauseOfIntent(
-  pauses: readonly Pause[],
-  intent: Pick<IntentLine, 'group' | 'channel' | 'campaignId' | 'state'> & { readonly detail: string | null },
-): Pause | null {
-  const { campaignId, detail, state } = intent
+/** An intent as far as pauses concern it; `eventType` of the event that caused it, null when that is not on record. */
+type PausableIntent = Pick<IntentLine, 'group' | 'channel' | 'campaignId' | 'destination' | 'state'> & {
+  readonly detail: string | null
+  readonly eventType: string | null
+}
+
+/** The pause that an intent waits for which is still to be executed: the one it was set aside for, or the first that covers it; null without one. */
+export function pauseOfIntent(pauses: readonly Pause[], intent: PausableIntent): Pause | null {
+  const { campaignId, destination, eventType, detail, group, state } = intent
   if (state !== 'pending' && state !== 'ambiguous') return null
-  const isOfCampaign = ({ scope, target }: PauseTarget) => scope === 'campaign' && target === campaignId
+  const targets: Partial<Record<PauseTarget['scope'], string | null>> = { campaign: campaignId, destination, type: eventType }
   return (
     pauses.find(
-      (pause) => pauseTag(pause) === detail || holds(pause, intent) || (coversGroup(pause, intent.group) && isOfCampaign(pause)),
+      (pause) => pauseTag(pause) === detail || holds(pause, intent) || (coversGroup(pause, group) && targets[pause.scope] === pause.target),
     ) ?? null
   )
 }

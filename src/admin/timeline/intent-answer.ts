@@ -9,6 +9,10 @@ import type { DeliveryFact, IntentFact, MailFact, SuppressionFact } from './time
 /** What is on record beside an intent, and the time in milliseconds since 1970. */
 export interface IntentContext {
   readonly now: number
+  /** Of the event that caused it; null when that is not on record. */
+  readonly eventType: string | null
+  /** Of the row in `user_rewards` that it is about; null without one. */
+  readonly rewardStatus: string | null
   readonly suppressions: readonly SuppressionFact[]
   readonly pauses: readonly Pause[]
   readonly mail: MailFact | null
@@ -39,9 +43,12 @@ export function isWell({ state, reason, coalesce }: Pick<IntentFact, 'state' | '
   return state === 'skipped' && (reason === 'reward-delivered' || reason === 'reward-redeemed')
 }
 
-function clauseOf(intent: IntentFact, { now, suppressions, pauses, mail, delivery }: IntentContext): string {
+function clauseOf(intent: IntentFact, { now, eventType, rewardStatus, suppressions, pauses, mail, delivery }: IntentContext): string {
   const name = nameOf(intent)
-  const pause = pauseOfIntent(pauses, intent)
+  // Decided, whenever a worker looks at it next.
+  if (intent.kind === 'reward' && intent.state === 'pending' && (rewardStatus === 'revoked' || rewardStatus === 'expired'))
+    return `No ${name}: ${reasonSentence(`reward-${rewardStatus}`).because}; the next look at its intent ends it`
+  const pause = pauseOfIntent(pauses, { ...intent, eventType })
   if (pause !== null)
     return `${intent.state === 'pending' ? `The ${name} waits` : `It is not known whether the ${name} arrived, and it waits before it is sent once more`}: ${pausedClause(pause)}`
   const { because, fix } = wordsOf(intent, suppressions, now)
@@ -83,9 +90,11 @@ function pendingClause(intent: IntentFact, name: string, why: string, now: numbe
     return `The ${name} waits: the ${away.names.destination}${where} has been away for ${span(now - instantOf(away.since).getTime())}${cause}; ${owner}, and the ${name} goes out once it answers`
   }
   if (reason === null) {
-    return dueAt.getTime() > now
-      ? `The ${name} is due ${ago(dueAt, now)}`
-      : `The ${name} has been due for ${span(now - dueAt.getTime())} and no worker has claimed it; workerctl offsets show says whether its group runs`
+    if (dueAt.getTime() > now) return `The ${name} is due ${ago(dueAt, now)}`
+    const due = span(now - dueAt.getTime())
+    return intent.claims > 0
+      ? `The ${name} has been due for ${due}, and workers have taken it ${intent.claims === 1 ? 'once' : `${intent.claims} times`} without an outcome; /status and the log of each daemon say why`
+      : `The ${name} has been due for ${due} and no worker has claimed it; workerctl offsets show says whether its group runs`
   }
   if (waitingSince !== null) return `The ${name} has waited for ${span(now - waitingSince.getTime())}: ${why}`
   return `The ${name} is tried again ${ago(dueAt, now)}: ${attempt === 0 ? 'so far' : `attempt ${attempt} failed:`} ${why}`
@@ -124,6 +133,9 @@ function wordsOf(
   return { because: `${because.replace('{since}', 'then')}, which has been lifted`, fix: again }
 
   function filled(text: string | null): string | null {
-    return text === null ? null : text.replaceAll('{intent}', id).replaceAll('{user}', userId ?? 'ID')
+    if (text === null) return null
+    // A pending one is not retried, but made due.
+    const command = state === 'pending' ? text.replace('retry {intent} --yes', 'retry {intent} --now --yes') : text
+    return command.replaceAll('{intent}', id).replaceAll('{user}', userId ?? 'ID')
   }
 }

@@ -58,14 +58,22 @@ function wellAnswer(facts: TimelineFacts, settings: AnswerSettings): string | nu
 /**
  * Whether nothing at all is on record of the subject, so that its id is likely mistyped. Never an event: that none has arrived is an answer.
  */
-export function isUnknown({ subject, person, campaign, pauses: _, ...lists }: TimelineFacts): boolean {
-  return subject.of !== 'event' && person === null && campaign === null && Object.values(lists).every((list) => list.length === 0)
+export function isUnknown({ subject, person, campaign, ...lists }: TimelineFacts): boolean {
+  // Pauses are of everybody.
+  const own = Object.values({ ...lists, pauses: [] })
+  return subject.of !== 'event' && person === null && campaign === null && own.every((list) => list.length === 0)
 }
 
 /** What of an intent is to be said beside what is on record. */
-export function answerOfIntent(intent: IntentFact, { suppressions, mails, deliveries, pauses }: TimelineFacts, now: number): string {
+export function answerOfIntent(
+  intent: IntentFact,
+  { suppressions, mails, deliveries, outcomes, rewards, pauses }: TimelineFacts,
+  now: number,
+): string {
   return intentAnswer(intent, {
     now,
+    eventType: outcomes.find(({ eventId }) => eventId === intent.eventId)?.type ?? null,
+    rewardStatus: rewards.find(({ id }) => id === intent.userRewardId)?.status ?? null,
     suppressions,
     pauses,
     mail: mails.find(({ intentId }) => intentId === intent.id) ?? null,
@@ -119,22 +127,15 @@ function missingOf(facts: TimelineFacts, { groups, now }: AnswerSettings): reado
       const what = `the event ${event.type} of ${span(now - event.at.getTime())} ago`
       const paused = pausedReading(facts.pauses, group)
       const elsewhere = facts.outcomes.find(({ contentHash, eventId }) => contentHash === event.contentHash && eventId !== event.eventId)
-      const [where, way] =
-        elsewhere === undefined
-          ? [
-              '',
-              event.isForeign
-                ? 'its publisher, which chooses the ids of such events, publishes what was never published'
-                : 'workerctl reconcile --publish publishes what was never published',
-            ]
-          : [
-              `, while ${elsewhere.group} has it under the id ${elsewhere.eventId}`,
-              `workerctl dlq list --group ${group} whether it is a dead letter there`,
-            ]
+      const where = elsewhere === undefined ? '' : `, while ${elsewhere.group} has it under the id ${elsewhere.eventId}`
+      const publish = event.isForeign
+        ? 'its publisher, which chooses the ids of such events, publishes what was never published'
+        : 'workerctl reconcile --publish publishes what was never published'
+      const looks = `workerctl offsets show says whether the group has read everything, workerctl dlq list --group ${group} whether it is a dead letter under another id`
       const sentence =
         paused === null
-          ? `No ${name}: ${what} never arrived in ${group}${where}; workerctl offsets show says whether the group has read everything, and ${way}`
-          : `No ${name} yet: ${group} has no record of ${what}, and ${paused}; if it has none afterwards, ${way}`
+          ? `No ${name}: ${what} has not arrived in ${group}${where}; ${looks}${elsewhere === undefined ? `, and ${publish}` : ''}`
+          : `No ${name} yet: ${group} has no record of ${what}, and ${paused}; if it has none afterwards, ${publish}`
       return { at: event.at, sentence }
     }),
   )
@@ -168,7 +169,7 @@ function eventAnswer(facts: TimelineFacts, settings: AnswerSettings): string {
   if (outcomes.length === 0) {
     if (person !== null) return `${subject.id} is the id of a person, not of an event: workerctl timeline --user ${subject.id} explains it.`
     return (
-      `The event ${subject.id} never arrived: no group has a record of it. It was never published (workerctl reconcile), has not been read yet (workerctl offsets show), ` +
+      `The event ${subject.id} has not arrived: no group has a record of it. It was never published (workerctl reconcile), has not been read yet (workerctl offsets show), ` +
       `could not be parsed (workerctl dlq list), or is older than DEDUPE_DAYS=${settings.dedupeDays}.${pausedGroups(facts, settings)}`
     )
   }

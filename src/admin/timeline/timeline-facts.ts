@@ -112,7 +112,7 @@ export interface IntentCount {
   readonly kind: string
   readonly state: IntentLine['state']
   readonly reason: string | null
-  /** Of those that a pause has set aside, `pauseTag` of it. */
+  /** Of those that a pause has set aside, or whose endpoint is paused, `pauseTag` of it. */
   readonly pause: string | null
   readonly count: number
 }

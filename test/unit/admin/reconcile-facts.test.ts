@@ -28,12 +28,13 @@ const rewards = { id: 'reward-workers', since: null, handles: (type: string) => 
 
 const hashOf = (fact: PlatformFact) => Buffer.from(contentHashOfInput(fact)).toString('hex')
 
-/** Facts in pages of two; `covered`: what each group has an outcome for; `renamed`: under an id of its own. */
+/** Facts in pages of two; `covered`: what each group has an outcome for; `renamed`: under an id of its own; `given`: given up. */
 function readerOf(
   facts: readonly PlatformFact[],
   covered: Record<string, readonly PlatformFact[]>,
   derived = true,
   renamed: Record<string, readonly PlatformFact[]> = {},
+  given: Record<string, readonly PlatformFact[]> = {},
 ): FactReader {
   const ids = new Set(Object.entries(covered).flatMap(([group, some]) => some.map((fact) => `${group} ${eventIdOfInput(fact)}`)))
   return {
@@ -50,6 +51,10 @@ function readerOf(
           .filter((fact) => fact.type === type && hashes.includes(hashOf(fact)))
           .map((fact) => ({ group, contentHash: hashOf(fact) })),
       ),
+    deadLetters: async (groups, eventIds) =>
+      groups
+        .flatMap((group) => (given[group] ?? []).map((fact) => ({ group, eventId: eventIdOfInput(fact) })))
+        .filter(({ eventId }) => eventIds.includes(eventId)),
     oldestOutcome: async () => null,
     recentIds: async () => [{ type: 'user.signed_up', derived }],
   }
@@ -70,6 +75,7 @@ it('counts by campaign and group what no outcome covers, over all pages, and han
       { type: 'reward.earned', campaignId, group: 'reward-workers', count: 1 },
     ],
     elsewhere: 0,
+    deadLetters: 0,
     stale: 1,
     undecidable: [],
   })
@@ -89,6 +95,18 @@ it('counts no fact that its group has under another id: published again it would
   // Published for the one group, reward 2 would be mailed a second time by the other.
   expect(found.elsewhere).toBe(1)
   expect(lost).toEqual([signUp(3), reward(4)])
+})
+
+it('leaves dead letters to the decision about them, also where another group lacks the fact', async () => {
+  const lost: PlatformFact[] = []
+  const reader = readerOf([signUp(1), reward(2), signUp(3)], {}, true, {}, { 'email-workers': [signUp(1), reward(2)] })
+  const found = await reconcile(reader, question, async (some) => void lost.push(...some))
+  expect(found).toMatchObject({ deadLetters: 1, elsewhere: 1, facts: { 'user.signed_up': 1, 'reward.earned': 1 } })
+  expect(found.uncovered).toEqual([
+    { type: 'user.signed_up', campaignId, group: 'email-workers', count: 1 },
+    { type: 'reward.earned', campaignId, group: 'reward-workers', count: 1 },
+  ])
+  expect(lost).toEqual([signUp(3)])
 })
 
 it('looks for facts under other ids in batches, and hands each on once', async () => {

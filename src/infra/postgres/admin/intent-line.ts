@@ -6,7 +6,7 @@ export function intentLine(channels: ChannelDefinitions): string {
   const names = perChannel(channels, ({ destinations }) => destinations && JSON.stringify(destinations.names))
   return `i.id, i.group_name AS "group", i.kind, i.channel, i.state, i.reason, i.data ->> 'type' AS type, i.user_id AS "userId",
   i.data ->> 'user_reward_id' AS "userRewardId", (SELECT ur.reward_id FROM platform.user_rewards AS ur WHERE ur.id = ${uuidIn(`i.data ->> 'user_reward_id'`)}) AS "rewardId",
-  i.campaign_id AS "campaignId", i.event_id AS "eventId", i.attempt, i.claims, i.coalesce, i.envelope ->> 'messageId' AS "messageId",
+  i.campaign_id AS "campaignId", i.event_id AS "eventId", i.destination, i.attempt, i.claims, i.coalesce, i.envelope ->> 'messageId' AS "messageId",
   i.created_at AS "createdAt", i.due_at AS "dueAt", i.finished_at AS "finishedAt",
   (SELECT jsonb_build_object('destination', b.destination, 'reason', b.reason, 'since', b.open_since,
             'sole', ${sole} IS NOT NULL, 'names', (${names})::jsonb,

@@ -36,6 +36,7 @@ export function createFactReader(sql: Sql): FactReader {
         [groups, eventIds],
       ),
     outcomesOfFacts: (type, groups, hashes) => sql.query<{ group: string; contentHash: string }>(ofFactsStatement, [type, groups, hashes]),
+    deadLetters: (groups, eventIds) => sql.query<{ group: string; eventId: string }>(lettersStatement, [groups, eventIds]),
     oldestOutcome: async (group) => {
       const [row] = await (group === null
         ? sql.query<{ at: Date }>(`SELECT at FROM worker.outcomes ORDER BY at LIMIT 1`)
@@ -55,6 +56,11 @@ const ofFactsStatement = `
 SELECT DISTINCT o.group_name AS "group", encode(o.content_hash, 'hex') AS "contentHash"
   FROM worker.outcomes AS o JOIN unnest($3::text[]) AS wanted (hash) ON o.content_hash = decode(wanted.hash, 'hex')
  WHERE o.type = $1 AND o.group_name = ANY ($2::text[])`
+
+const lettersStatement = `
+SELECT DISTINCT d.group_name AS "group", d.event_id AS "eventId"
+  FROM worker.dead_letters AS d JOIN unnest($2::uuid[]) AS wanted (id) ON d.event_id = wanted.id
+ WHERE d.group_name = ANY ($1::text[]) AND d.state <> 'resolved'`
 
 /** What each type is read from: the table, its columns, when it happened, and which rows still count. */
 const sources: Readonly<

@@ -15,7 +15,7 @@ import type {
 import type { ChannelDefinitions } from '../../../delivery/define-channel.ts'
 import { spellingsOf } from '../../../std/address-spelling.ts'
 import type { Sql } from '../../../std/sql.ts'
-import { isSetAside } from '../intents/paused-intents.ts'
+import { isActivePause, isSetAside } from '../intents/paused-intents.ts'
 import { intentLine } from './intent-line.ts'
 import { activePauses } from './postgres-pause-admin.ts'
 import { createFactReader, factsOfPerson } from './postgres-fact-reader.ts'
@@ -96,8 +96,11 @@ SELECT i.* FROM worker.outcomes AS o
 const ofCampaignStatement = `SELECT * FROM worker.intents WHERE campaign_id = $1 ORDER BY created_at DESC LIMIT $2`
 
 const countsStatement = `
-SELECT group_name AS "group", channel, kind, state, reason, CASE WHEN ${isSetAside} THEN detail END AS pause, count(*)::int AS count
-  FROM worker.intents WHERE campaign_id = $1 AND NOT coalesce GROUP BY 1, 2, 3, 4, 5, 6`
+SELECT group_name AS "group", channel, kind, state, reason, CASE WHEN ${isSetAside} THEN detail WHEN state IN ('pending', 'ambiguous') THEN (
+         SELECT 'pause ' || p.id FROM worker.pauses AS p
+          WHERE p.scope = 'destination' AND p.target = i.destination AND coalesce(p.group_name, i.group_name) = i.group_name AND ${isActivePause} LIMIT 1)
+       END AS pause, count(*)::int AS count
+  FROM worker.intents AS i WHERE campaign_id = $1 AND NOT coalesce GROUP BY 1, 2, 3, 4, 5, 6`
 
 /** The id of an intent's row in a delivery log. */
 const rowId = `md5(i.group_name || ':' || i.key)::uuid`

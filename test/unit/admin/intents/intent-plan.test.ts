@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { IntentState } from '../../../../src/model/intent.ts'
 import type { Foreseen } from '../../../../src/admin/replay/foresee.ts'
 import type { IntentChange, IntentFilter, StateCount } from '../../../../src/admin/intents/intent-admin.ts'
+import { before, intentFact, pauseFact } from '../../../support/timeline-facts.ts'
 import { intentStates } from '../../../../src/admin/intents/intent-filter.ts'
 import {
   isPlanned,
@@ -10,6 +11,7 @@ import {
   previewSentences,
   requireEveryId,
   unsentOf,
+  waitingOf,
 } from '../../../../src/admin/intents/intent-plan.ts'
 
 const all: IntentFilter = {
@@ -76,6 +78,9 @@ describe('the plan of a verb', () => {
     expect(() => planIntents('cancel', named, [counted('pending', 1), counted('sent', 1)], 100)).toThrow(
       'Not all of these can be changed: 1 is sent. Nothing was changed.',
     )
+    expect(() => planIntents('retry', named, [counted('pending', 1), counted('dead', 1)], 100)).toThrow(
+      'Not all of these can be changed: 1 is pending (--now makes it due at once). Nothing was changed.',
+    )
     expect(planIntents('cancel', named, [counted('pending', 2)], 100).count).toBe(2)
   })
 })
@@ -123,5 +128,28 @@ describe('what would not be sent', () => {
 
   it.each(['cancel', 'mark-sent'] as const)('is nothing of %s, which makes nothing due', (change) => {
     expect(unsentOf(change, all)).toEqual([])
+  })
+})
+
+describe('what waits all the same', () => {
+  const [paused, away] = [pauseFact('channel', 'email'), { destination: 'endpoint 7', sole: false, names: { destination: 'endpoint', deliveries: 'webhooks' }, reason: null, since: before(30).toISOString(), host: null }] // prettier-ignore
+  const seen = [intentFact(), intentFact({ id: '2' }), intentFact({ channel: 'webhook', away }), intentFact({ channel: 'webhook' })]
+
+  it('is counted by its cause', () => {
+    const [mails, webhooks] = waitingOf('hurry', seen, [paused])
+    expect(mails).toEqual({
+      count: 2,
+      because:
+        'The email channel is paused by ops (relay move) until it is resumed; workerctl resume channel email --owner NAME ends the pause.',
+    })
+    expect(webhooks).toMatchObject({
+      count: 1,
+      because: expect.stringMatching(/^Endpoint endpoint 7 accepts no webhooks, its breaker is open/),
+    })
+    expect(previewSentences([], [], waitingOf('retry', seen.slice(0, 1), [paused]))).toEqual([
+      `Of these, 1 waits for now. ${mails?.because}`,
+    ])
+    expect(waitingOf('hurry', seen, [])).toHaveLength(1)
+    expect(waitingOf('cancel', seen, [paused])).toEqual([])
   })
 })

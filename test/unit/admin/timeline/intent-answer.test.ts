@@ -5,14 +5,19 @@ import { intentReasons } from '../../../../src/admin/intents/intent-reasons.ts'
 import { reasonSentence, reasonSentences } from '../../../../src/admin/timeline/reason-sentences.ts'
 import { before, intentFact, NOW, pauseFact, USER } from '../../../support/timeline-facts.ts'
 
-const context: IntentContext = { now: NOW, suppressions: [], pauses: [], mail: null, delivery: null }
+const context: IntentContext = { now: NOW, eventType: null, rewardStatus: null, suppressions: [], pauses: [], mail: null, delivery: null }
 const answer = (...[change, more]: [Parameters<typeof intentFact>[0], Partial<IntentContext>?]) =>
   intentAnswer(intentFact(change), { ...context, ...more })
+const byType = pauseFact('type', 'user.signed_up')
 const waits = (change: Parameters<typeof intentFact>[0], ...pauses: IntentContext['pauses']) => answer(change, { pauses })
 
 describe('the answer about an intent', () => {
   it.each([
     [{}, 'The welcome mail has been due for 5 min and no worker has claimed it; workerctl offsets show says whether its group runs.'],
+    [
+      { claims: 15 },
+      'The welcome mail has been due for 5 min, and workers have taken it 15 times without an outcome; /status and the log of each daemon say why.',
+    ],
     [{ dueAt: before(-5) }, 'The welcome mail is due in 5 min.'],
     [
       { reason: 'campaign-paused', waitingSince: before(120), dueAt: before(-5) },
@@ -82,7 +87,15 @@ describe('the answer about an intent', () => {
     )
     expect(waits({}, campaign)).toMatch(/^The welcome mail waits: campaign 0c9e6c1f-\S+ of stage\.email-workers is paused/)
     expect(waits({ state: 'ambiguous' }, channel)).toMatch(/^It is not known whether .* arrived, and it waits before .*: the email channel/)
-    const byType = pauseFact('type', 'user.signed_up')
+    const [endpoint, later] = [pauseFact('destination', 'endpoint 7'), { dueAt: before(-14), reason: 'connection-refused', attempt: 2 }]
+    expect(waits({ ...later, destination: 'endpoint 7' }, endpoint)).toMatch(
+      /^The welcome mail waits: destination endpoint 7 is paused by ops/,
+    )
+    expect(waits({ ...later, destination: 'endpoint 8' }, endpoint)).toMatch(/^The welcome mail is tried again in 14 min/)
+    expect(answer(later, { pauses: [byType], eventType: 'user.signed_up' })).toMatch(
+      /^The welcome mail waits: event type user\.signed_up is paused/,
+    )
+    expect(answer(later, { pauses: [byType], eventType: 'user.verified' })).toMatch(/^The welcome mail is tried again/)
     expect(waits({ reason: 'paused', detail: 'pause 12', waitingSince: before(3) }, byType)).toMatch(
       /: event type user\.signed_up is paused/,
     )
@@ -96,6 +109,22 @@ describe('the answer about an intent', () => {
     expect(waits({}, ...others)).toMatch(/ and no worker has claimed it/)
     expect(waits({ state: 'claimed' }, channel)).toBe('The welcome mail is being prepared by a worker.')
     expect(waits({ state: 'skipped', reason: 'stale' }, channel)).toMatch(/^No welcome mail: /)
+  })
+
+  it('makes what is pending due, and retries what has ended', () => {
+    const refused = { kind: 'reward', type: null, channel: 'webhook', reason: 'connection-refused', attempt: 2 } as const
+    expect(answer({ ...refused, dueAt: before(-2) })).toMatch(
+      /^The reward is tried again in 2 min: .*workerctl intents retry 4711 --now --yes sends it again\.$/,
+    )
+    const waits = { ...refused, dueAt: before(-59) }
+    expect(answer(waits, { rewardStatus: 'revoked' })).toBe('No reward: the reward was revoked; the next look at its intent ends it.')
+    expect(answer(waits, { rewardStatus: 'earned' })).toMatch(/^The reward is tried again in 59 min/)
+    expect(answer({ ...waits, kind: 'mail', type: 'reward_earned' }, { rewardStatus: 'revoked' })).toMatch(
+      /^The mail about the reward is tried again/,
+    )
+    expect(answer({ ...refused, state: 'dead' })).toMatch(
+      /^No reward after 2 attempts: .*workerctl intents retry 4711 --yes sends it again\.$/,
+    )
   })
 
   it('names the endpoint that is away, since when and why', () => {

@@ -66,13 +66,13 @@ describe('the first line about a person', () => {
 
   it('says that the event never arrived when its row exists and no group has an outcome', () => {
     expect(answer({ expected: [expected] })).toBe(
-      'No welcome mail: the event user.signed_up of 1 h ago never arrived in stage.email-workers; workerctl offsets show says whether the group has read everything, and workerctl reconcile --publish publishes what was never published.',
+      'No welcome mail: the event user.signed_up of 1 h ago has not arrived in stage.email-workers; workerctl offsets show says whether the group has read everything, workerctl dlq list --group stage.email-workers whether it is a dead letter under another id, and workerctl reconcile --publish publishes what was never published.',
     )
     expect(answer({ expected: [{ ...expected, isForeign: true }] })).toMatch(
-      /never arrived in stage\.email-workers; .*, and its publisher, which chooses the ids of such events, publishes what was never published\.$/,
+      /has not arrived in stage\.email-workers; .*, and its publisher, which chooses the ids of such events, publishes what was never published\.$/,
     )
     expect(answer({ expected: [{ ...expected, type: 'reward.earned' }], outcomes: [outcome()] })).toMatch(
-      /^No reward: the event reward\.earned of 1 h ago never arrived in stage\.reward-workers/,
+      /^No reward: the event reward\.earned of 1 h ago has not arrived in stage\.reward-workers/,
     )
   })
 
@@ -127,8 +127,8 @@ describe('the first line about a person', () => {
     )
     const elsewhere = { expected: [expected], outcomes: [outcome({ group: 'stage.position-workers', eventId: 'other' })] }
     expect(answer(elsewhere)).toBe(
-      'No welcome mail: the event user.signed_up of 1 h ago never arrived in stage.email-workers, while stage.position-workers has it under the id other; ' +
-        'workerctl offsets show says whether the group has read everything, and workerctl dlq list --group stage.email-workers whether it is a dead letter there.',
+      'No welcome mail: the event user.signed_up of 1 h ago has not arrived in stage.email-workers, while stage.position-workers has it under the id other; ' +
+        'workerctl offsets show says whether the group has read everything, workerctl dlq list --group stage.email-workers whether it is a dead letter under another id.',
     )
     expect(answer({ expected: [expected], deadLetters: [letter()], outcomes: [outcome({ outcome: 'dead-letter' })] })).toMatch(
       /^No welcome mail: the event user\.signed_up is a dead letter/,
@@ -151,7 +151,7 @@ describe('the first line about a person', () => {
         `workerctl resume ${resumed} --owner NAME ends the pause; if it has none afterwards, workerctl reconcile --publish publishes what was never published.`,
     )
     const elsewhere = { ...pause, group: 'stage.reward-workers', target: pause.scope === 'group' ? 'stage.reward-workers' : pause.target }
-    expect(answer({ expected: [expected], pauses: [elsewhere] })).toMatch(/^No welcome mail: .* never arrived in stage\.email-workers/)
+    expect(answer({ expected: [expected], pauses: [elsewhere] })).toMatch(/^No welcome mail: .* has not arrived in stage\.email-workers/)
   })
 
   it('names the mail that the platform has of a person whose intents are gone', () => {
@@ -177,7 +177,7 @@ describe('the first line about a person', () => {
 
 describe('the first line about an event', () => {
   it.each([
-    [{}, /^The event 550e8400-.* never arrived: no group has a record of it\./],
+    [{}, /^The event 550e8400-.* has not arrived: no group has a record of it\./],
     [
       { outcomes: [outcome({ outcome: 'duplicate' })], intents: [sent] },
       /^Nothing new: stage\.email-workers read user\.signed_up as a duplicate, all of its effects existed already: The welcome mail was accepted by the relay/,
@@ -237,7 +237,7 @@ describe('the first line about an event', () => {
     [{ outcomes: [outcome()] }, /^Nothing of the event is left to do: it was read by stage\.email-workers/],
     [
       { pauses: [pauseFact('group', 'stage.email-workers', 'stage.email-workers')] },
-      /^The event .* never arrived: .* Group stage\.email-workers is paused by ops \(relay move\) until it is resumed; workerctl resume/,
+      /^The event .* has not arrived: .* Group stage\.email-workers is paused by ops \(relay move\) until it is resumed; workerctl resume/,
     ],
     [{ person: timelineFacts().person }, /^550e8400-.* is the id of a person, not of an event: workerctl timeline --user 550e8400-/],
     [
@@ -254,6 +254,15 @@ describe('the first line about a reward', () => {
     [{ rewards: [] }, /^No reward: there is no row .* in user_rewards/],
     [{ rewards: [{ ...reward, deliveryMethod: 'manual' }] }, /^No reward: rewards with the method manual are delivered by hand\.$/],
     [{ rewards: [reward] }, /^No reward: its row is earned, and no reward\.earned event of it arrived/],
+    [
+      {
+        rewards: [{ ...reward, status: 'revoked' }],
+        intents: [
+          intentFact({ kind: 'reward', type: null, userRewardId: reward.id, reason: 'connection-refused', attempt: 2, dueAt: before(-59) }),
+        ],
+      },
+      /^No reward: the reward was revoked; /,
+    ],
     [
       { rewards: [reward], intents: [intentFact({ kind: 'reward', type: null, state: 'skipped', reason: 'reward-revoked' })] },
       /^No reward: the reward was revoked\.$/,
