@@ -22,7 +22,8 @@ interface Options {
 const HELP = `
 FILE holds one event or a list of events as JSON, by the names of the publisher's input (docs/guide/publishing.md), such as
   {"type": "user.signed_up", "accountId": "...", "campaignId": "...", "userId": "...", "email": "guest@example.com"}
-All are checked before any is sent. An event that was published before keeps its id, by which every group suppresses it.
+"timestamp": "2026-01-31T00:00:00Z" is the time at which it happened; without, it is now. All are checked before any is sent. An event that
+was published before keeps its id, by which every group suppresses it.
 
 Examples:
   npm run workerctl -- events publish events.json --dry-run
@@ -73,8 +74,16 @@ async function readInputs(file: string): Promise<readonly TypedInput[]> {
     throw new OperatorError(`${file} cannot be read (${why}): give a file with one event or a list of events as JSON.`)
   }
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the publisher checks what a caller without types gives
-  return (Array.isArray(parsed) ? parsed : [parsed]) as readonly TypedInput[]
+  return (Array.isArray(parsed) ? parsed : [parsed]).map(withTime) as readonly TypedInput[]
 }
+
+/** JSON has no dates: the time is text there, and a `Date` to the publisher, which refuses an invalid one. */
+function withTime(input: unknown): unknown {
+  if (typeof input !== 'object' || input === null || !('timestamp' in input) || typeof input.timestamp !== 'string') return input
+  return { ...input, timestamp: rfc3339.test(input.timestamp) ? new Date(input.timestamp) : input.timestamp }
+}
+
+const rfc3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/
 
 interface Planned {
   readonly topic: string

@@ -65,6 +65,10 @@ test('workerctl status names partitions without a process, a group without one a
 
   // As the runbook goes on: "Effects are missing after a loss".
   const reconcile = ['reconcile', '--until', new Date(Date.now() + 60_000).toISOString()]
+  await eventually('every group has read everything', async () => {
+    const { code, err } = await runWorkerctl(reconcile, fixture.variables)
+    return code === 0 || err
+  })
   const found: unknown = JSON.parse((await runWorkerctl([...reconcile, '--json'], fixture.variables)).out)
   expect(found).toMatchObject({ facts: { 'user.signed_up': lost.length } })
   const published = await runWorkerctl([...reconcile, '--publish', '--yes'], fixture.variables)

@@ -85,6 +85,10 @@ test('a recreated topic stops its groups and is reported until the operator deci
 
   // Neither the winner's sign-up nor anybody's verification was ever published; the sign-up counts, as a fact without an outcome.
   const until = ['--until', new Date(Date.now() + 60_000).toISOString()]
+  await eventually('every group has read everything', async () => {
+    const { code, err } = await workerctlFor(fixture, 'reconcile', ...until)
+    return code === 0 || err
+  })
   const found: unknown = JSON.parse((await workerctlFor(fixture, 'reconcile', ...until, '--json')).out)
   const { campaignId } = campaign
   const missing = (type: string, name: (typeof groups)[number], count: number) => ({ type, campaignId, group: fixture.group(name), count })

@@ -123,6 +123,7 @@ test('the first line of a timeline names why a mail or a reward is missing, and 
   for (const line of [`dlq edit ${letter} --file ${file} --owner ops`, `dlq replay ${letter} --owner ops --confirm 1`])
     expect(await workerctlFor(fixture, ...line.split(' '))).toMatchObject({ code: 0, err: '' })
   await answered(/^The welcome mail was accepted by the relay/, '--user', doubted.userId)
+  await fixture.drained()
   const window = ['--since', '1h', '--until', new Date().toISOString()]
   const reconciled = await workerctlFor(fixture, 'reconcile', ...window, '--publish', '--yes')
   expect(reconciled).toMatchObject({

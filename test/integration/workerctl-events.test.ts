@@ -133,6 +133,15 @@ it('an invalid event is refused with all its faults, and nothing is published', 
   expect(JSON.parse((await events('search', '--json')).out).read).toBe(before)
 })
 
+it('an event is published with the time at which it happened', async () => {
+  const late = { ...signedUp, userId: id('e'), timestamp: '2026-01-31T01:00:00+01:00' }
+  const { published } = JSON.parse((await publish(late, '--yes', '--json')).out)
+  const found = JSON.parse((await events('search', '--event', published[0], '--json')).out)
+  expect(found.events).toMatchObject([{ value: { timestamp: '2026-01-31T00:00:00.000Z' } }])
+  for (const timestamp of ['yesterday', '2026-01-31', '2026-13-31T00:00:00Z', 7])
+    expect((await publish({ ...late, timestamp }, '--yes')).err).toContain('timestamp must be a valid Date')
+})
+
 it('an address that stands where an id or a type belongs is shown only when it is revealed', async () => {
   const address = 'carl@example.com'
   await fixture.produce(1, 1, undefined, { 'event-id': address, 'event-type': address, 'correlation-id': address, [address]: address })

@@ -55,7 +55,7 @@ test('reconcile includes a group that runs only when named, for facts since its 
   )
   expect(JSON.parse((await s.workerctl(['reconcile', '--json'])).out).uncovered).toEqual([missing('user.signed_up', s.group, 2)])
 
-  // What the group has not read yet may be among the unread records, and is not compared.
+  // Facts that may be among the records which the group has not read are not compared.
   await s.produce(0, 2, hoursAgo(2))
   await sql.query(`INSERT INTO worker.pauses (scope, group_name, target, owner, reason) VALUES ('group', $1, $1, 'ops', 'relay move')`, [
     s.group,
