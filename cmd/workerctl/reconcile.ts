@@ -53,13 +53,14 @@ run, and reads those tables by primary key only. A group that runs only when nam
 named as not compared: it may have ended. As it may have begun later, facts before its first outcome are not expected of it.
 
 --publish publishes the missing facts again, with their original time and event ids: a group that has accepted one meanwhile
-skips it, so nothing is sent twice. A fact on record under another id, such as that of an edited dead letter, is not missing, and
-not published where only another group lacks it; dead letters are left to the decision about them (dlq). Without --publish nothing is
-published.
+skips it, so nothing is sent twice. A fact on record under another id, such as that of an edited dead letter, is not missing,
+and not published where only another group lacks it; dead letters are left to the decision about them (dlq). Without --publish
+nothing is published.
 
 By default the comparison goes back to the oldest outcome that is kept, at most DEDUPE_DAYS, and leaves out the last 5 minutes,
-whose events may be in flight, and what a group may not have read yet. Milestones have no row in the platform's tables: publish a lost one again under its name, from
-which its id is derived. Types whose publisher chooses event ids of its own cannot be compared and are listed.
+whose events may be in flight. Facts whose events may be among the records that a group has not read are never compared.
+Milestones have no row in the platform's tables: publish a lost one again under its name, from which its id is derived. Types
+whose publisher chooses event ids of its own cannot be compared and are listed.
 
 Examples:
   npm run workerctl -- reconcile

@@ -3,13 +3,14 @@ import type { Command } from 'commander'
 import { describe, expect, it } from 'vitest'
 import { dayOf } from '../../cmd/workerctl/analytics-show.ts'
 import { createProgram } from '../../cmd/workerctl/run.ts'
+import { quietTerminal } from '../support/quiet-terminal.ts'
 import { checkNames } from '../../src/admin/doctor/check.ts'
 import { parseResetTarget } from '../../src/admin/offsets/reset-target.ts'
 import { parseTime } from '../../src/admin/time-option.ts'
 import { files, tableRows } from './source-files.ts'
 
 const guide = 'docs/guide/workerctl.md'
-const program = createProgram({ environment: {}, out: () => undefined, err: () => undefined, isTerminal: false, columns: null, ask: null })
+const program = createProgram(quietTerminal())
 const commands = new Map(leavesOf(program, []))
 
 describe('the guide of workerctl', () => {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { createProgram } from '../../cmd/workerctl/run.ts'
+import { quietTerminal } from './quiet-terminal.ts'
 
 /** A verb with what its `--help` prints and the commands that this shows. */
 export interface VerbHelp {
@@ -12,14 +13,7 @@ export interface VerbHelp {
 /** Every verb that does something, with its help. */
 export function verbHelps(): readonly VerbHelp[] {
   const out: string[] = []
-  const program = createProgram({
-    environment: {},
-    out: (line) => out.push(line),
-    err: () => undefined,
-    isTerminal: false,
-    columns: null,
-    ask: null,
-  })
+  const program = createProgram(quietTerminal({ out: (line) => out.push(line) }))
   return leavesOf(program, []).map(([verb, command]) => {
     out.length = 0
     command.outputHelp()

@@ -1,6 +1,7 @@
 import { expect, it, test } from 'vitest'
 import { createProgram } from '../../../cmd/workerctl/run.ts'
 import { widthOf } from '../../../cmd/workerctl/terminal.ts'
+import { quietTerminal } from '../../support/quiet-terminal.ts'
 
 const terminal = { isTTY: true, columns: 120 }
 const pipe = {}
@@ -25,14 +26,7 @@ test('help is wrapped at the width of the output', async () => {
 /** The widest line of the commands in the help. */
 async function widest(columns: number | null): Promise<number> {
   const out: string[] = []
-  const program = createProgram({
-    environment: {},
-    out: (line) => out.push(line),
-    err: () => undefined,
-    isTerminal: false,
-    columns,
-    ask: null,
-  })
+  const program = createProgram(quietTerminal({ out: (line) => out.push(line), columns }))
   await expect(program.parseAsync(['--help'], { from: 'user' })).rejects.toThrow('(outputHelp)')
   const commands = out.join('\n').split('Commands:')[1]?.split('\n\n')[0] ?? ''
   return Math.max(...commands.split('\n').map(({ length }) => length))
